@@ -1,0 +1,128 @@
+// Package cluster describes an observed kubeadm cluster as plain values.
+// It is what preflight judges and plan is computed from; it imports no client, no os and no clock.
+package cluster
+
+import (
+	"slices"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+// Cluster is everything that was observed before planning.
+type Cluster struct {
+	// UID is the UID of the kube-system namespace: it tells clusters apart, whatever their address.
+	UID     string `json:"uid"`
+	Context string `json:"context,omitempty"`
+	Server  string `json:"server"`
+	// Version is what the API endpoint answered; with several apiservers, that of one of them.
+	Version version.Version `json:"version"`
+	Kubeadm KubeadmConfig   `json:"kubeadm"`
+	Nodes   []Node          `json:"nodes"`
+	Addons  []Addon         `json:"addons,omitempty"`
+	Budgets []Budget        `json:"budgets,omitempty"`
+}
+
+// KubeadmConfig is what kubeadm itself recorded in the kubeadm-config ConfigMap.
+type KubeadmConfig struct {
+	APIVersion           string          `json:"apiVersion"`
+	KubernetesVersion    version.Version `json:"kubernetesVersion"`
+	ImageRepository      string          `json:"imageRepository,omitempty"`
+	ControlPlaneEndpoint string          `json:"controlPlaneEndpoint,omitempty"`
+	// ExternalEtcd is set when kubeadm does not run etcd itself.
+	ExternalEtcd bool `json:"externalEtcd,omitempty"`
+}
+
+// Role is what a node is for.
+type Role string
+
+// The roles that kubeadm knows.
+const (
+	ControlPlane Role = "control-plane"
+	Worker       Role = "worker"
+)
+
+// Node is one machine of the cluster.
+type Node struct {
+	Name          string `json:"name"`
+	UID           string `json:"uid"`
+	Role          Role   `json:"role"`
+	InternalIP    string `json:"internalIP,omitempty"`
+	Ready         bool   `json:"ready"`
+	NotReadyCause string `json:"notReadyCause,omitempty"`
+	Unschedulable bool   `json:"unschedulable,omitempty"`
+	// CordonedByUs is set when the cordon carries our annotation, so that we may lift it.
+	CordonedByUs     bool            `json:"cordonedByUs,omitempty"`
+	KubeletVersion   version.Version `json:"kubeletVersion"`
+	ContainerRuntime string          `json:"containerRuntime,omitempty"`
+	// StaticPods are the control-plane components that kubeadm runs on the node.
+	StaticPods []StaticPod `json:"staticPods,omitempty"`
+	// Pods are those that a drain would have to deal with.
+	Pods []Pod `json:"pods,omitempty"`
+	// Host is what the agent found on the machine; nil when it was not asked.
+	Host *Host `json:"host,omitempty"`
+}
+
+// StaticPod is one control-plane component of a node.
+type StaticPod struct {
+	Component string `json:"component"`
+	Image     string `json:"image"`
+	// Version is the image's tag when the tag is a Kubernetes version.
+	Version version.Version `json:"version"`
+	Ready   bool            `json:"ready"`
+}
+
+// Pod is one pod in the way of a drain.
+type Pod struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Controller is the kind of the owner; empty for a bare pod, which nothing starts again.
+	Controller string `json:"controller,omitempty"`
+	EmptyDir   bool   `json:"emptyDir,omitempty"`
+	Budget     string `json:"budget,omitempty"`
+}
+
+// Budget is one PodDisruptionBudget.
+type Budget struct {
+	Namespace          string `json:"namespace"`
+	Name               string `json:"name"`
+	DisruptionsAllowed int    `json:"disruptionsAllowed"`
+	Pods               int    `json:"pods"`
+	// Never is set when the budget cannot allow an eviction even with every pod healthy.
+	Never bool `json:"never,omitempty"`
+}
+
+// Addon is a workload that kubeadm upgrades itself: CoreDNS and kube-proxy.
+type Addon struct {
+	Name  string `json:"name"`
+	Image string `json:"image"`
+	Ready bool   `json:"ready"`
+}
+
+// Node finds a node by its name.
+func (c *Cluster) Node(name string) (Node, bool) {
+	i := slices.IndexFunc(c.Nodes, func(n Node) bool { return n.Name == name })
+	if i < 0 {
+		return Node{}, false
+	}
+	return c.Nodes[i], true
+}
+
+// OfRole gives the nodes of one role, in observed order.
+func (c *Cluster) OfRole(r Role) []Node {
+	var out []Node
+	for _, n := range c.Nodes {
+		if n.Role == r {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Component finds a static pod of the node by component name.
+func (n Node) Component(name string) (StaticPod, bool) {
+	i := slices.IndexFunc(n.StaticPods, func(p StaticPod) bool { return p.Component == name })
+	if i < 0 {
+		return StaticPod{}, false
+	}
+	return n.StaticPods[i], true
+}
