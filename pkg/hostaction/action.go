@@ -200,8 +200,11 @@ type KubeadmNode struct {
 	SkipEtcd        bool            `json:"skipEtcd,omitempty"`
 }
 
-// RestartKubelet reloads the units, restarts kubelet.service and waits until systemd has it active and it answers on its health port. Output: none.
-type RestartKubelet struct{}
+// RestartKubelet reloads the units, restarts kubelet.service and waits until systemd has it active and it answers on its health port.
+// It refuses when the installed kubelet is not of Version, for then a restart would interrupt for nothing. Output: none.
+type RestartKubelet struct {
+	Version version.Version `json:"version"`
+}
 
 // ControlPlaneHealth asks the apiserver on this host for /readyz and every etcd member for a linearizable read, and changes nothing. Output: Health.
 type ControlPlaneHealth struct{}

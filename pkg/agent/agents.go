@@ -1,0 +1,261 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+)
+
+const poll = 500 * time.Millisecond
+
+// Agents are the agent pods of a cluster.
+type Agents struct {
+	client *kube.Client
+	opts   Options
+	// waiting is told what is being waited for, by name.
+	waiting func(string)
+}
+
+// New makes the handle; nothing is sent yet. The waiting function may be nil.
+func New(client *kube.Client, opts Options, waiting func(string)) *Agents {
+	if waiting == nil {
+		waiting = func(string) {}
+	}
+	return &Agents{client: client, opts: opts, waiting: waiting}
+}
+
+// RefusedError says that the cluster does not let the agent run: Pod Security, a webhook, a quota, a missing image or no place to run.
+type RefusedError struct {
+	// Reasons name node or object, and cause.
+	Reasons []string
+}
+
+func (e *RefusedError) Error() string {
+	return "start the agent: " + strings.Join(e.Reasons, "; ")
+}
+
+// Ensure creates namespace and DaemonSet. Admission is asked first with a dry run of the very pod, because a DaemonSet
+// is accepted where its pods are not, and then says nothing but "0 scheduled" (rancher#36559).
+func (a *Agents) Ensure(ctx context.Context) error {
+	if err := a.awaitGone(ctx); err != nil {
+		return err
+	}
+	if _, err := a.client.CoreV1().Namespaces().Create(ctx, namespace(), metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return refused(err, "create namespace %q", Namespace)
+	}
+	t := podTemplate(a.opts)
+	pod := &corev1.Pod{ObjectMeta: t.ObjectMeta, Spec: t.Spec}
+	pod.GenerateName, pod.Namespace = name+"-dry-run-", Namespace
+	if _, err := a.client.CoreV1().Pods(Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil && !awaitsServiceAccount(err) {
+		return refused(err, "try pod of the agent (dry run)")
+	}
+	want := daemonSet(a.opts)
+	have, err := a.client.AppsV1().DaemonSets(Namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		if _, err := a.client.AppsV1().DaemonSets(Namespace).Create(ctx, want, metav1.CreateOptions{}); err != nil {
+			return refused(err, "create DaemonSet %s/%s", Namespace, name)
+		}
+	case err != nil:
+		return fmt.Errorf("get DaemonSet %s/%s: %w", Namespace, name, err)
+	case have.Spec.Template.Spec.Containers[0].Image != a.opts.Image:
+		// Left by an earlier run with another image: the pods are replaced as a whole.
+		if err := a.Remove(ctx); err != nil {
+			return err
+		}
+		return a.Ensure(ctx)
+	}
+	return nil
+}
+
+// awaitsServiceAccount tells the race of a namespace so new that its default service account is not there yet;
+// the DaemonSet's controller tries again by itself.
+func awaitsServiceAccount(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "serviceaccount \"default\" not found")
+}
+
+func refused(err error, format string, args ...any) error {
+	if kube.IsRetryable(err) {
+		return fmt.Errorf(format+": %w", append(args, err)...)
+	}
+	return &RefusedError{Reasons: []string{fmt.Sprintf(format, args...) + ": " + err.Error()}}
+}
+
+// awaitGone waits while an earlier run's namespace is being removed.
+func (a *Agents) awaitGone(ctx context.Context) error {
+	defer a.waiting("")
+	return wait.PollUntilContextTimeout(ctx, poll, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+		ns, err := a.client.CoreV1().Namespaces().Get(ctx, Namespace, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return true, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("get namespace %q: %w", Namespace, err)
+		}
+		if ns.DeletionTimestamp == nil {
+			return true, nil
+		}
+		a.waiting(fmt.Sprintf("namespace %q of an earlier run to be gone", Namespace))
+		return false, nil
+	})
+}
+
+// AwaitReady waits until every one of the nodes has a ready agent. When the time is over, or as soon as an image is known
+// not to be had, the error is a RefusedError that names each node and why.
+func (a *Agents) AwaitReady(ctx context.Context, nodes []string, timeout time.Duration) error {
+	defer a.waiting("")
+	var missing []string
+	hopeless := map[string]time.Time{}
+	err := wait.PollUntilContextTimeout(ctx, poll, timeout, true, func(ctx context.Context) (bool, error) {
+		pods, err := a.pods(ctx)
+		if err != nil {
+			if kube.IsRetryable(err) {
+				return false, nil
+			}
+			return false, err
+		}
+		missing = missing[:0]
+		given := false
+		for _, n := range nodes {
+			pod, ok := pods[n]
+			if ok && isReady(pod) {
+				continue
+			}
+			cause, pull := "no agent pod was made for it", false
+			if ok {
+				cause, pull = notReadyCause(pod)
+			}
+			missing = append(missing, fmt.Sprintf("node %q: %s", n, cause))
+			if !pull {
+				delete(hopeless, n)
+				continue
+			}
+			if since, seen := hopeless[n]; !seen {
+				hopeless[n] = time.Now()
+			} else if time.Since(since) > pullPatience {
+				given = true
+			}
+		}
+		if len(missing) == 0 {
+			return true, nil
+		}
+		a.waiting("agent on " + missing[0])
+		if given {
+			return false, context.DeadlineExceeded
+		}
+		return false, nil
+	})
+	if err == nil || !errors.Is(err, context.DeadlineExceeded) && !wait.Interrupted(err) || ctx.Err() != nil {
+		return err
+	}
+	return &RefusedError{Reasons: append(slices.Clone(missing), a.daemonSetEvents(ctx)...)}
+}
+
+// pullPatience is how long a failing pull is given: the kubelet tries again by itself, and a registry may hiccup.
+const pullPatience = 20 * time.Second
+
+// pods gives the agent pods by node. A pod that the scheduler has not placed counts for the node that its affinity names.
+func (a *Agents) pods(ctx context.Context) (map[string]corev1.Pod, error) {
+	list, err := a.client.CoreV1().Pods(Namespace).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: labels()})})
+	if err != nil {
+		return nil, fmt.Errorf("list agent pods: %w", err)
+	}
+	out := map[string]corev1.Pod{}
+	for _, p := range list.Items {
+		if p.DeletionTimestamp == nil {
+			out[nodeOf(p)] = p
+		}
+	}
+	return out, nil
+}
+
+func nodeOf(p corev1.Pod) string {
+	if p.Spec.NodeName != "" || p.Spec.Affinity == nil || p.Spec.Affinity.NodeAffinity == nil || p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return p.Spec.NodeName
+	}
+	for _, term := range p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+		for _, f := range term.MatchFields {
+			if f.Key == "metadata.name" && len(f.Values) == 1 {
+				return f.Values[0]
+			}
+		}
+	}
+	return ""
+}
+
+func isReady(p corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// notReadyCause says why a pod is not ready, and whether it is because its image cannot be had.
+func notReadyCause(p corev1.Pod) (cause string, pull bool) {
+	for _, s := range p.Status.ContainerStatuses {
+		if w := s.State.Waiting; w != nil {
+			switch w.Reason {
+			case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull":
+				return fmt.Sprintf("agent image %q cannot be pulled: %s", s.Image, w.Message), true
+			case "ContainerCreating", "PodInitializing":
+			default:
+				return strings.TrimSpace(fmt.Sprintf("agent pod %s waits: %s %s", p.Name, w.Reason, w.Message)), false
+			}
+		}
+		if t := s.State.Terminated; t != nil {
+			return strings.TrimSpace(fmt.Sprintf("agent pod %s ended with exit code %d: %s", p.Name, t.ExitCode, t.Message)), false
+		}
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return fmt.Sprintf("agent pod %s is not scheduled: %s", p.Name, c.Message), false
+		}
+	}
+	return fmt.Sprintf("agent pod %s is %s", p.Name, strings.ToLower(string(p.Status.Phase))), false
+}
+
+// daemonSetEvents gives the DaemonSet's own complaints, such as a webhook that refuses its pods.
+func (a *Agents) daemonSetEvents(ctx context.Context) []string {
+	list, err := a.client.CoreV1().Events(Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=DaemonSet,type=Warning"})
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range list.Items {
+		if text := fmt.Sprintf("DaemonSet %s: %s: %s", e.InvolvedObject.Name, e.Reason, e.Message); !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// Remove deletes the namespace with everything in it and waits until it is gone.
+func (a *Agents) Remove(ctx context.Context) error {
+	defer a.waiting("")
+	now := int64(0)
+	err := a.client.CoreV1().Namespaces().Delete(ctx, Namespace, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("delete namespace %q: %w", Namespace, err)
+	}
+	err = wait.PollUntilContextTimeout(ctx, poll, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+		_, err := a.client.CoreV1().Namespaces().Get(ctx, Namespace, metav1.GetOptions{})
+		a.waiting(fmt.Sprintf("namespace %q to be gone", Namespace))
+		if err != nil && !apierrors.IsNotFound(err) && !kube.IsRetryable(err) {
+			return false, err
+		}
+		return apierrors.IsNotFound(err), nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for namespace %q to be gone: %w", Namespace, err)
+	}
+	return nil
+}

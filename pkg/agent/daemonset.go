@@ -1,0 +1,109 @@
+// Package agent puts the host agent on the nodes, reaches it by pods/exec, and takes it away again.
+package agent
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// Namespace holds the agent and nothing else, so that removing it removes everything.
+	Namespace = "kubectl-upgrade"
+	name      = "host-agent"
+	container = "agent"
+	// WorkDir is where the agent keeps its binary, requests, logs and results on each host. It is mounted at the same path in the pod.
+	WorkDir = "/var/lib/kubectl-upgrade"
+)
+
+// Options say where the agent's image comes from.
+type Options struct {
+	Image      string
+	PullPolicy corev1.PullPolicy
+	// PullSecrets are names of secrets in the agent's namespace. The namespace has to exist with them before.
+	PullSecrets []string
+}
+
+func labels() map[string]string {
+	return map[string]string{"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "kubectl-upgrade"}
+}
+
+func namespace() *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: Namespace,
+		Labels: map[string]string{
+			"app.kubernetes.io/part-of": "kubectl-upgrade",
+			// Host paths need the privileged level; servers without Pod Security ignore the labels.
+			"pod-security.kubernetes.io/enforce": "privileged",
+			"pod-security.kubernetes.io/audit":   "privileged",
+			"pod-security.kubernetes.io/warn":    "privileged",
+		},
+	}}
+}
+
+// daemonSet describes the agent. It holds no API credentials, listens on nothing, and reaches the host only through
+// its work directory and systemd's sockets.
+func daemonSet(o Options) *appsv1.DaemonSet {
+	return &appsv1.DaemonSet{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace, Labels: labels()},
+		Spec: appsv1.DaemonSetSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels()},
+			// Pods are never replaced behind our back while an upgrade runs.
+			UpdateStrategy: appsv1.DaemonSetUpdateStrategy{Type: appsv1.OnDeleteDaemonSetStrategyType},
+			Template:       podTemplate(o),
+		},
+	}
+}
+
+func podTemplate(o Options) corev1.PodTemplateSpec {
+	no, yes, root, grace := false, true, int64(0), int64(1)
+	secrets := make([]corev1.LocalObjectReference, 0, len(o.PullSecrets))
+	for _, s := range o.PullSecrets {
+		secrets = append(secrets, corev1.LocalObjectReference{Name: s})
+	}
+	create, directory := corev1.HostPathDirectoryOrCreate, corev1.HostPathDirectory
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{
+			Labels: labels(),
+			Annotations: map[string]string{
+				// The profile of the runtime would deny D-Bus on hosts with AppArmor; the annotation works on servers old and new.
+				"container.apparmor.security.beta.kubernetes.io/" + container: "unconfined",
+			},
+		},
+		Spec: corev1.PodSpec{
+			AutomountServiceAccountToken: &no,
+			EnableServiceLinks:           &no,
+			// The host's network carries the pod through an outage of the pod network.
+			HostNetwork:                   true,
+			DNSPolicy:                     corev1.DNSDefault,
+			PriorityClassName:             "system-node-critical",
+			Tolerations:                   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+			TerminationGracePeriodSeconds: &grace,
+			ImagePullSecrets:              secrets,
+			Containers: []corev1.Container{{
+				Name:            container,
+				Image:           o.Image,
+				ImagePullPolicy: o.PullPolicy,
+				Args:            []string{"serve"},
+				SecurityContext: &corev1.SecurityContext{
+					RunAsUser:                &root,
+					ReadOnlyRootFilesystem:   &yes,
+					AllowPrivilegeEscalation: &no,
+					Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+					// Hosts with SELinux refuse systemd's socket to any other type; hosts without ignore it.
+					SELinuxOptions: &corev1.SELinuxOptions{Type: "spc_t"},
+				},
+				VolumeMounts: []corev1.VolumeMount{
+					{Name: "work", MountPath: WorkDir},
+					{Name: "systemd", MountPath: "/run/systemd"},
+					{Name: "dbus", MountPath: "/run/dbus"},
+				},
+			}},
+			Volumes: []corev1.Volume{
+				{Name: "work", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: WorkDir, Type: &create}}},
+				{Name: "systemd", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/run/systemd", Type: &directory}}},
+				{Name: "dbus", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/run/dbus", Type: &create}}},
+			},
+		},
+	}
+}

@@ -1,0 +1,225 @@
+package agent
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/client-go/util/exec"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+)
+
+// silence is how long a stream may say nothing before it is taken for dead: the agent writes a frame every five seconds.
+const silence = 20 * time.Second
+
+// ActionError is an action that ran on the host and failed there.
+type ActionError struct {
+	Node   string
+	Result hostaction.Result
+}
+
+func (e *ActionError) Error() string {
+	return fmt.Sprintf("%s on node %q: %s", e.Result.Kind, e.Node, e.Result.Error)
+}
+
+// Code gives the code of an ActionError in err, or nothing.
+func Code(err error) string {
+	if e, ok := errors.AsType[*ActionError](err); ok {
+		return e.Result.Code
+	}
+	return ""
+}
+
+// Follow takes what an action says while it runs. Its fields may be nil.
+type Follow struct {
+	// Log gets each line of output.
+	Log func(line string)
+	// Waiting gets why the agent cannot be heard just now; empty when it is heard again.
+	Waiting func(why string)
+}
+
+// Do runs one action on a node and decodes its output into out, unless out is nil. The action outlives this call:
+// a broken stream says nothing about it (metalk8s#2889), so Do connects again and goes on listening until the result
+// is there or the time is over. An action of the same ID that still runs is attached to.
+func (a *Agents) Do(ctx context.Context, node, id string, action hostaction.Action, timeout time.Duration, f Follow, out any) error {
+	req, err := hostaction.NewRequest(id, rand.Text(), action, timeout)
+	if err != nil {
+		return err
+	}
+	// The host bounds the work; beyond that, an agent which is not heard for this long is given up.
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout+5*time.Minute,
+		fmt.Errorf("no result within %s", timeout+5*time.Minute))
+	defer cancel()
+	s := &session{agents: a, node: node, req: req, follow: f}
+	for {
+		result, err := s.once(ctx)
+		switch {
+		case err == nil && result.Error != "":
+			return &ActionError{Node: node, Result: *result}
+		case err == nil:
+			s.say("")
+			if out == nil || len(result.Output) == 0 {
+				return nil
+			}
+			if err := json.Unmarshal(result.Output, out); err != nil {
+				return fmt.Errorf("read output of %s on node %q: %w", req.Kind, node, err)
+			}
+			return nil
+		case isFatal(err):
+			return fmt.Errorf("%s on node %q: %w", req.Kind, node, err)
+		}
+		s.say(fmt.Sprintf("agent on node %q: %v", node, err))
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s on node %q: %w (last: %w)", req.Kind, node, context.Cause(ctx), err)
+		case <-time.After(poll):
+		}
+	}
+}
+
+// session is one action followed over as many streams as it takes.
+type session struct {
+	agents *Agents
+	node   string
+	req    hostaction.Request
+	follow Follow
+	offset int64
+	said   string
+}
+
+func (s *session) say(why string) {
+	if s.follow.Waiting != nil && why != s.said {
+		s.follow.Waiting(why)
+	}
+	s.said = why
+}
+
+// once opens one stream and reads it to its end.
+func (s *session) once(ctx context.Context) (*hostaction.Result, error) {
+	pods, err := s.agents.pods(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pod, ok := pods[s.node]
+	if !ok {
+		return nil, errors.New("no agent pod there")
+	}
+	if !isReady(pod) {
+		cause, _ := notReadyCause(pod)
+		return nil, errors.New(cause)
+	}
+	body, err := json.Marshal(s.req)
+	if err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing heard for %s", silence)) })
+	defer watchdog.Stop()
+
+	read, write := io.Pipe()
+	var stderr bytes.Buffer
+	streamed := make(chan error, 1)
+	go func() {
+		err := s.agents.exec(ctx, pod, []string{"/host-agent", "do", "--offset", strconv.FormatInt(s.offset, 10)}, bytes.NewReader(body), write, &stderr)
+		write.CloseWithError(io.EOF)
+		streamed <- err
+	}()
+	var result *hostaction.Result
+	lines := bufio.NewReader(read)
+	for result == nil {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			break
+		}
+		watchdog.Reset(silence)
+		var f hostaction.Frame
+		if json.Unmarshal(line, &f) != nil {
+			continue // a line cut short by a broken stream; it comes again from the offset
+		}
+		s.say("")
+		if f.Log != nil {
+			s.offset = f.Log.Next
+			if s.follow.Log != nil {
+				s.follow.Log(f.Log.Text)
+			}
+		}
+		result = f.Result
+	}
+	if result != nil {
+		return result, nil
+	}
+	cancel(nil)
+	read.Close()
+	err = <-streamed
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return nil, cause
+	}
+	if err == nil {
+		err = errors.New("the stream ended without a result")
+	}
+	if text := strings.TrimSpace(stderr.String()); text != "" {
+		err = fmt.Errorf("%w: %s", err, text)
+	}
+	return nil, err
+}
+
+// exec runs a command in the agent's pod, over WebSocket where the server speaks it and over SPDY where it does not.
+func (a *Agents) exec(ctx context.Context, pod corev1.Pod, command []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	req := a.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{Container: container, Command: command, Stdin: stdin != nil, Stdout: true, Stderr: true}, scheme.ParameterCodec)
+	spdy, err := remotecommand.NewSPDYExecutor(a.client.Config, "POST", req.URL())
+	if err != nil {
+		return fmt.Errorf("prepare exec: %w", err)
+	}
+	websocket, err := remotecommand.NewWebSocketExecutor(a.client.Config, "GET", req.URL().String())
+	if err != nil {
+		return fmt.Errorf("prepare exec: %w", err)
+	}
+	both, err := remotecommand.NewFallbackExecutor(websocket, spdy, func(err error) bool {
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	})
+	if err != nil {
+		return fmt.Errorf("prepare exec: %w", err)
+	}
+	return both.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr})
+}
+
+// Purge removes what the agent left on a host. It fails while an action of ours still runs there.
+func (a *Agents) Purge(ctx context.Context, node string) error {
+	pods, err := a.pods(ctx)
+	if err != nil {
+		return err
+	}
+	pod, ok := pods[node]
+	if !ok {
+		return fmt.Errorf("purge node %q: no agent pod there", node)
+	}
+	var stdout, stderr bytes.Buffer
+	if err := a.exec(ctx, pod, []string{"/host-agent", "purge"}, nil, &stdout, &stderr); err != nil {
+		return fmt.Errorf("purge node %q: %w: %s", node, err, strings.TrimSpace(stderr.String()))
+	}
+	return nil
+}
+
+// isFatal tells errors that another try does not mend: the agent itself refused, or the operator may not exec.
+// A command that was killed (128 and above) says nothing about the action.
+func isFatal(err error) bool {
+	if code, ok := errors.AsType[exec.CodeExitError](err); ok {
+		return code.Code > 0 && code.Code < 126
+	}
+	return strings.Contains(err.Error(), "is forbidden:")
+}

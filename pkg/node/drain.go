@@ -1,0 +1,233 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	cmdutil "k8s.io/kubectl/pkg/cmd/util"
+	"k8s.io/kubectl/pkg/drain"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+)
+
+// evictRetryDelay is kubectl's own. The library's zero value would ask the API server again without a pause.
+const evictRetryDelay = 5 * time.Second
+
+// lookInterval is how often a drain looks at what it is still waiting for.
+const lookInterval = 2 * time.Second
+
+// DrainOptions are the operator's choices for a drain.
+type DrainOptions struct {
+	DeleteEmptyDir     bool
+	Force              bool
+	GracePeriodSeconds int
+	// Timeout bounds the whole drain of the node; it must be positive.
+	Timeout time.Duration
+	// Waiting is told, whenever it changes, which pods are left and what blocks them.
+	Waiting func(string)
+	// Log is told of each eviction.
+	Log func(string)
+}
+
+// Drain evicts the pods of a node and waits until they are gone. DaemonSet pods and mirror pods stay.
+// When the time is over, the error names every pod that is left and the budget that blocks it.
+func Drain(ctx context.Context, c *kube.Client, name string, o DrainOptions) error {
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	d := &drainer{client: c, node: name, opts: o}
+	d.helper = &drain.Helper{
+		Ctx:                             ctx,
+		Client:                          c,
+		Force:                           o.Force,
+		GracePeriodSeconds:              o.GracePeriodSeconds,
+		IgnoreAllDaemonSets:             true,
+		Timeout:                         o.Timeout,
+		DeleteEmptyDirData:              o.DeleteEmptyDir,
+		ChunkSize:                       cmdutil.DefaultChunkSize,
+		EvictErrorRetryDelay:            evictRetryDelay,
+		Out:                             io.Discard,
+		ErrOut:                          io.Discard,
+		DryRunStrategy:                  cmdutil.DryRunNone,
+		OnPodDeletionOrEvictionStarted:  d.started,
+		OnPodDeletionOrEvictionFinished: d.finished,
+	}
+	stop := d.watch(ctx)
+	defer stop()
+	for {
+		err := d.once()
+		if err == nil {
+			return nil
+		}
+		// The deadline shows up as the library's own "global timeout" as well as the context's.
+		if ctx.Err() != nil {
+			return d.timedOut(context.Cause(ctx))
+		}
+		if !retryable(err) {
+			return fmt.Errorf("drain node %q: %w", name, err)
+		}
+		o.Waiting("API server: " + err.Error())
+		select {
+		case <-ctx.Done():
+			return d.timedOut(context.Cause(ctx))
+		case <-time.After(lookInterval):
+		}
+	}
+}
+
+// retryable looks through the library's wrapping, which keeps only the text of an API error.
+func retryable(err error) bool {
+	if kube.IsRetryable(err) {
+		return true
+	}
+	text := err.Error()
+	for _, s := range []string{"connection refused", "connection reset", "EOF", "i/o timeout", "TLS handshake timeout", "etcdserver:", "Client.Timeout", "apiserver not ready", "http2: client connection"} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}
+
+type drainer struct {
+	client *kube.Client
+	node   string
+	opts   DrainOptions
+	helper *drain.Helper
+
+	mu     sync.Mutex
+	logged []string
+	left   []string
+}
+
+func (d *drainer) once() error {
+	list, errs := d.helper.GetPodsForDeletion(d.node)
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	return d.helper.DeleteOrEvictPods(list.Pods())
+}
+
+func (d *drainer) started(p *corev1.Pod, evict bool) {
+	verb := "delete"
+	if evict {
+		verb = "evict"
+	}
+	d.logOnce(verb + " pod " + p.Namespace + "/" + p.Name)
+}
+
+func (d *drainer) finished(p *corev1.Pod, _ bool, err error) {
+	if err == nil {
+		d.logOnce("pod " + p.Namespace + "/" + p.Name + " is gone")
+	}
+}
+
+// logOnce drops repetitions: a blocked pod is asked for again and again.
+func (d *drainer) logOnce(text string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if slices.Contains(d.logged, text) {
+		return
+	}
+	d.logged = append(d.logged, text)
+	if d.opts.Log != nil {
+		d.opts.Log(text)
+	}
+}
+
+// watch looks at what is left until the returned function is called.
+func (d *drainer) watch(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() {
+		tick := time.NewTicker(lookInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				d.look(ctx)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		done.Wait()
+		d.opts.Waiting("")
+	}
+}
+
+// look names the pods that are left and what blocks them.
+func (d *drainer) look(ctx context.Context) {
+	list, errs := d.helper.GetPodsForDeletion(d.node)
+	if len(errs) > 0 || ctx.Err() != nil {
+		return
+	}
+	left := make([]string, 0, len(list.Pods()))
+	for _, p := range list.Pods() {
+		text := p.Namespace + "/" + p.Name
+		switch {
+		case p.DeletionTimestamp != nil:
+			text += " terminating"
+		default:
+			if b := d.blocker(ctx, p); b != "" {
+				text += " blocked by " + b
+			}
+		}
+		left = append(left, text)
+	}
+	d.mu.Lock()
+	d.left = left
+	d.mu.Unlock()
+	if len(left) > 0 {
+		d.opts.Waiting(summary(left))
+	}
+}
+
+// blocker names the budget that allows no eviction of the pod now.
+func (d *drainer) blocker(ctx context.Context, p corev1.Pod) string {
+	list, err := d.client.PolicyV1().PodDisruptionBudgets(p.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return ""
+	}
+	for _, b := range list.Items {
+		s, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
+		if err == nil && s.Matches(labels.Set(p.Labels)) && b.Status.DisruptionsAllowed == 0 {
+			return fmt.Sprintf("PDB %s/%s (0 allowed)", b.Namespace, b.Name)
+		}
+	}
+	return ""
+}
+
+func (d *drainer) timedOut(cause error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if errors.Is(cause, context.DeadlineExceeded) {
+		cause = fmt.Errorf("not done within %s", d.opts.Timeout)
+	}
+	if len(d.left) == 0 {
+		return fmt.Errorf("drain node %q: %w", d.node, cause)
+	}
+	return fmt.Errorf("drain node %q: %w: %s", d.node, cause, summary(d.left))
+}
+
+func summary(left []string) string {
+	noun := "pods"
+	if len(left) == 1 {
+		noun = "pod"
+	}
+	const most = 5
+	if len(left) > most {
+		return fmt.Sprintf("%d %s left: %s and %d more", len(left), noun, strings.Join(left[:most], ", "), len(left)-most)
+	}
+	return fmt.Sprintf("%d %s left: %s", len(left), noun, strings.Join(left, ", "))
+}

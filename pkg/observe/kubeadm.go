@@ -1,0 +1,49 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+// clusterConfiguration is the part of kubeadm's ClusterConfiguration that all its API versions share.
+type clusterConfiguration struct {
+	APIVersion           string `json:"apiVersion"`
+	KubernetesVersion    string `json:"kubernetesVersion"`
+	ImageRepository      string `json:"imageRepository"`
+	ControlPlaneEndpoint string `json:"controlPlaneEndpoint"`
+	Etcd                 struct {
+		External *struct {
+			Endpoints []string `json:"endpoints"`
+		} `json:"external"`
+	} `json:"etcd"`
+}
+
+func kubeadmConfig(ctx context.Context, c *kube.Client) (cluster.KubeadmConfig, error) {
+	cm, err := c.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "kubeadm-config", metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return cluster.KubeadmConfig{}, ErrNotKubeadm
+	}
+	if err != nil {
+		return cluster.KubeadmConfig{}, fmt.Errorf("get ConfigMap kube-system/kubeadm-config: %w", err)
+	}
+	var in clusterConfiguration
+	if err := yaml.Unmarshal([]byte(cm.Data["ClusterConfiguration"]), &in); err != nil {
+		return cluster.KubeadmConfig{}, fmt.Errorf("read ConfigMap kube-system/kubeadm-config: %w", err)
+	}
+	v, err := version.Parse(in.KubernetesVersion)
+	if err != nil {
+		return cluster.KubeadmConfig{}, fmt.Errorf("read kubernetesVersion in ConfigMap kube-system/kubeadm-config: %w", err)
+	}
+	return cluster.KubeadmConfig{
+		APIVersion: in.APIVersion, KubernetesVersion: v, ImageRepository: in.ImageRepository,
+		ControlPlaneEndpoint: in.ControlPlaneEndpoint, ExternalEtcd: in.Etcd.External != nil,
+	}, nil
+}

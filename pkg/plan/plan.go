@@ -1,0 +1,151 @@
+// Package plan turns an observed cluster and a target version into the list of steps that upgrade it.
+// A plan is a value: the same one is printed, saved, digested and executed. The package is pure: no client, no os, no clock.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+// APIVersion names the format of a saved plan.
+const APIVersion = "kubectl-upgrade.io/v1alpha1"
+
+// Plan is everything that an upgrade will do, in order.
+type Plan struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	// Digest is the SHA-256 of the plan without this field: what was shown is what runs.
+	Digest  string          `json:"digest"`
+	Cluster ClusterRef      `json:"cluster"`
+	From    version.Version `json:"from"`
+	To      version.Version `json:"to"`
+	// Nodes says for every node where it stands and where it goes.
+	Nodes []NodeSummary `json:"nodes"`
+	// Phases run one after another; a plan without phases has nothing to do.
+	Phases []Phase `json:"phases"`
+}
+
+// ClusterRef tells which cluster a plan is for.
+type ClusterRef struct {
+	UID     string `json:"uid"`
+	Server  string `json:"server"`
+	Context string `json:"context,omitempty"`
+}
+
+// NodeSummary is what a plan does to one node.
+type NodeSummary struct {
+	Name    string          `json:"name"`
+	Role    string          `json:"role"`
+	Kubelet version.Version `json:"kubelet"`
+	// Packages are the changes that the package manager announced in its simulation.
+	Packages []PackageChange `json:"packages,omitempty"`
+	// Edits are the package sources that are switched to another minor.
+	Edits []SourceEdit `json:"edits,omitempty"`
+	// Held are the packages whose hold is lifted for the installation and restored after it.
+	Held []string `json:"held,omitempty"`
+	// Evicted are the pods that the drain moves, as namespace/name.
+	Evicted []string `json:"evicted,omitempty"`
+}
+
+// PackageChange is one package that moves on a node.
+type PackageChange struct {
+	Name   string `json:"name"`
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
+	Action string `json:"action"`
+}
+
+// SourceEdit is a changed line of a package source file.
+type SourceEdit struct {
+	File   string `json:"file"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// Phase is a part of the plan. Its groups go side by side, at most Parallel of them at once.
+type Phase struct {
+	ID       string  `json:"id"`
+	Title    string  `json:"title"`
+	Parallel int     `json:"parallel"`
+	Groups   []Group `json:"groups"`
+}
+
+// Group is a sequence of steps, usually those of one node.
+type Group struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	Steps []Step `json:"steps"`
+}
+
+// Step is one thing to do.
+type Step struct {
+	// ID is a path that stays the same from plan to plan: "1.34/control-plane/cp-1/apply".
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	Kind  Kind   `json:"kind"`
+	Node  string `json:"node,omitempty"`
+	// Params are the parameters of the kind; see the kinds.
+	Params json.RawMessage `json:"params,omitempty"`
+	// Changes is set when the step changes a host or the cluster, beyond filling caches.
+	Changes bool `json:"changes,omitempty"`
+	// Timeout bounds the step.
+	Timeout Duration `json:"timeout"`
+}
+
+// Duration is a time.Duration that JSON shows as "5m0s".
+type Duration time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(b []byte) error {
+	p, err := time.ParseDuration(string(b))
+	*d = Duration(p)
+	return err
+}
+
+// Steps walks every step in order.
+func (p *Plan) Steps() iter.Seq[Step] {
+	return func(yield func(Step) bool) {
+		for _, ph := range p.Phases {
+			for _, g := range ph.Groups {
+				for _, s := range g.Steps {
+					if !yield(s) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// Empty tells whether there is nothing to do.
+func (p *Plan) Empty() bool { return len(p.Phases) == 0 }
+
+// seal computes the digest.
+func (p *Plan) seal() error {
+	p.Digest = ""
+	b, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("digest plan: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	p.Digest = "sha256:" + hex.EncodeToString(sum[:])
+	return nil
+}
+
+// Params reads the parameters of a step into the type that belongs to its kind.
+func Params[T any](s Step) (T, error) {
+	var t T
+	if err := json.Unmarshal(s.Params, &t); err != nil {
+		return t, fmt.Errorf("read parameters of step %s: %w", s.ID, err)
+	}
+	return t, nil
+}

@@ -1,0 +1,100 @@
+// Package step does what the steps of a plan say. Every kind has a file of its own.
+package step
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/agent"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+)
+
+// Action is one step, ready to be done.
+type Action interface {
+	// Done tells, by looking at the cluster and its hosts, whether there is nothing left to do. It changes nothing.
+	Done(ctx context.Context) (bool, error)
+	// Do does the step. It may be called again after it failed or was cut short at any point.
+	Do(ctx context.Context, r Reporter) error
+}
+
+// Reporter takes what a step has to say while it works.
+type Reporter struct {
+	Log     func(line string)
+	Waiting func(what string)
+}
+
+// Deps are what steps work with.
+type Deps struct {
+	Client *kube.Client
+	Agents *agent.Agents
+	// Run names the upgrade, such as "v1.34.2". Host actions carry it in their names, so that a later process finds them.
+	Run string
+}
+
+// New makes the action of a step. A kind that this release does not know is an error.
+func (d Deps) New(s plan.Step) (Action, error) {
+	switch s.Kind {
+	case plan.Cordon:
+		return bind[plan.CordonParams](d, s, func(b base, p plan.CordonParams) Action { return cordon{b, p} })
+	case plan.Drain:
+		return bind[plan.DrainParams](d, s, func(b base, p plan.DrainParams) Action { return drain{b, p} })
+	case plan.NodeReady:
+		return bind[plan.NodeReadyParams](d, s, func(b base, p plan.NodeReadyParams) Action { return nodeReady{b, p} })
+	case plan.ControlPlaneReady:
+		return bind[plan.ControlPlaneReadyParams](d, s, func(b base, p plan.ControlPlaneReadyParams) Action { return controlPlaneReady{b, p} })
+	case plan.Uncordon:
+		return uncordon{base{d, s}}, nil
+	case plan.Verify:
+		return bind[plan.VerifyParams](d, s, func(b base, p plan.VerifyParams) Action { return verify{b, p} })
+	}
+	switch hostaction.Kind(s.Kind) {
+	case hostaction.DownloadPackages{}.Kind():
+		return bind[hostaction.DownloadPackages](d, s, func(b base, p hostaction.DownloadPackages) Action { return downloadPackages{b, p} })
+	case hostaction.PullImages{}.Kind():
+		return bind[hostaction.PullImages](d, s, func(b base, p hostaction.PullImages) Action { return pullImages{b, p} })
+	case hostaction.InstallPackages{}.Kind():
+		return bind[hostaction.InstallPackages](d, s, func(b base, p hostaction.InstallPackages) Action { return installPackages{b, p} })
+	case hostaction.KubeadmPlan{}.Kind():
+		return bind[hostaction.KubeadmPlan](d, s, func(b base, p hostaction.KubeadmPlan) Action { return kubeadmPlan{b, p} })
+	case hostaction.KubeadmApply{}.Kind():
+		return bind[hostaction.KubeadmApply](d, s, func(b base, p hostaction.KubeadmApply) Action { return kubeadmApply{b, p} })
+	case hostaction.KubeadmNode{}.Kind():
+		return bind[hostaction.KubeadmNode](d, s, func(b base, p hostaction.KubeadmNode) Action { return kubeadmNode{b, p} })
+	case hostaction.RestartKubelet{}.Kind():
+		return bind[hostaction.RestartKubelet](d, s, func(b base, p hostaction.RestartKubelet) Action { return restartKubelet{b, p} })
+	}
+	return nil, fmt.Errorf("step %s: kind %q is not known to this release", s.ID, s.Kind)
+}
+
+func bind[P any](d Deps, s plan.Step, make func(base, P) Action) (Action, error) {
+	p, err := plan.Params[P](s)
+	if err != nil {
+		return nil, err
+	}
+	return make(base{d, s}, p), nil
+}
+
+// base is what every action has: the means and its step.
+type base struct {
+	Deps
+	step plan.Step
+}
+
+// host runs a host action under the step's own name.
+func (b base) host(ctx context.Context, r Reporter, a hostaction.Action, out any) error {
+	return b.Agents.Do(ctx, b.step.Node, b.Run+"/"+b.step.ID, a, time.Duration(b.step.Timeout), agent.Follow{Log: r.Log, Waiting: r.Waiting}, out)
+}
+
+// look runs an action that changes nothing, for a step that wants to know how a host is.
+func (b base) look(ctx context.Context, node, what string, a hostaction.Action, out any) error {
+	return b.Agents.Do(ctx, node, b.Run+"/"+b.step.ID+"/"+what, a, time.Minute, agent.Follow{}, out)
+}
+
+func (b base) facts(ctx context.Context, node string) (*cluster.Host, error) {
+	var h cluster.Host
+	return &h, b.look(ctx, node, "facts-"+node, hostaction.Facts{}, &h)
+}

@@ -1,0 +1,106 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	nodes "github.com/kubectl-upgrade/kubectl-upgrade/pkg/node"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+)
+
+// gateInterval is how often a gate looks. It has to be well below the time that a gate holds.
+const gateInterval = time.Second
+
+// look tells what is still missing, by name, and a mark that changes when something restarted meanwhile; nothing missing is an empty string.
+type look func(ctx context.Context) (missing, mark string)
+
+// hold waits until nothing is missing for stable without a break. The error names what was missing last.
+func hold(ctx context.Context, r Reporter, stable time.Duration, at look) error {
+	tick := time.NewTicker(gateInterval)
+	defer tick.Stop()
+	var since time.Time
+	var mark, last string
+	for {
+		missing, m := at(ctx)
+		switch {
+		case missing != "":
+			since, last = time.Time{}, missing
+			r.Waiting(missing)
+		case since.IsZero() || m != mark:
+			since, mark = time.Now(), m
+			r.Waiting(fmt.Sprintf("everything to stay up for %s", stable))
+		case time.Since(since) >= stable:
+			r.Waiting("")
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			if last == "" {
+				last = "a stable state"
+			}
+			return fmt.Errorf("wait for %s: %w", last, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// staticPods looks at kubeadm's mirror pods on the step's node. The mark is made of container IDs, which change when a container restarts.
+func (b base) staticPods(ctx context.Context, at func(component, image string) string) (missing, mark string) {
+	list, err := b.Client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{
+		LabelSelector: "tier=control-plane", FieldSelector: "spec.nodeName=" + b.step.Node,
+	})
+	if err != nil {
+		return "API server: " + err.Error(), ""
+	}
+	seen := map[string]bool{}
+	var ids strings.Builder
+	for _, p := range list.Items {
+		component := p.Labels["component"]
+		if !nodes.IsMirror(&p) || component == "" {
+			continue
+		}
+		seen[component] = true
+		if cause := at(component, p.Spec.Containers[0].Image); cause != "" {
+			return cause, ""
+		}
+		if !nodes.PodReady(&p) {
+			return fmt.Sprintf("static pod %s to be Ready%s", p.Name, containerCause(&p)), ""
+		}
+		for _, s := range p.Status.ContainerStatuses {
+			ids.WriteString(s.ContainerID)
+		}
+	}
+	for _, c := range plan.ControlPlaneComponents {
+		if !seen[c] {
+			return fmt.Sprintf("static pod %s-%s to be there", c, b.step.Node), ""
+		}
+	}
+	return "", ids.String()
+}
+
+// containerCause says what the kubelet says of a container that does not run.
+func containerCause(p *corev1.Pod) string {
+	for _, s := range p.Status.ContainerStatuses {
+		if w := s.State.Waiting; w != nil && w.Reason != "ContainerCreating" {
+			return fmt.Sprintf(" (%s %s)", w.Reason, w.Message)
+		}
+		if t := s.State.Terminated; t != nil {
+			return fmt.Sprintf(" (exit code %d)", t.ExitCode)
+		}
+	}
+	return ""
+}
+
+// readyz asks the API endpoint, as the operator's machine sees it.
+func (b base) readyz(ctx context.Context) string {
+	body, err := b.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Timeout(5 * time.Second).DoRaw(ctx)
+	if err != nil {
+		return fmt.Sprintf("/readyz through %s: %v %s", b.Client.Config.Host, err, body)
+	}
+	return ""
+}

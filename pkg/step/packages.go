@@ -1,0 +1,59 @@
+package step
+
+import (
+	"context"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+)
+
+type downloadPackages struct {
+	base
+	action hostaction.DownloadPackages
+}
+
+// Done: what is installed needs no download. Otherwise the package manager itself knows what it has.
+func (a downloadPackages) Done(ctx context.Context) (bool, error) {
+	h, err := a.facts(ctx, a.step.Node)
+	return err == nil && installed(h, a.action.Versions), err
+}
+
+func (a downloadPackages) Do(ctx context.Context, r Reporter) error {
+	return a.host(ctx, r, a.action, nil)
+}
+
+type pullImages struct {
+	base
+	action hostaction.PullImages
+}
+
+// Done is never known beforehand: which images are needed is the target's kubeadm to say. Those that are there are passed by on the host.
+func (a pullImages) Done(context.Context) (bool, error) { return false, nil }
+
+func (a pullImages) Do(ctx context.Context, r Reporter) error {
+	return a.host(ctx, r, a.action, nil)
+}
+
+type installPackages struct {
+	base
+	action hostaction.InstallPackages
+}
+
+// Done: a record of lifted holds that is still there means that an earlier installation was cut short.
+func (a installPackages) Done(ctx context.Context) (bool, error) {
+	h, err := a.facts(ctx, a.step.Node)
+	return err == nil && installed(h, a.action.Versions) && h.HeldBefore == nil, err
+}
+
+func (a installPackages) Do(ctx context.Context, r Reporter) error {
+	return a.host(ctx, r, a.action, nil)
+}
+
+func installed(h *cluster.Host, versions map[string]string) bool {
+	for name, v := range versions {
+		if p, ok := h.Package(name); !ok || p.Version != v {
+			return false
+		}
+	}
+	return true
+}
