@@ -1,0 +1,219 @@
+// Package build fills the cache with everything that a topology needs.
+package build
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/aptrepo"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/gobuild"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/hosttools"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/images"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/pins"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/progress"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/rootfs"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/run"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
+)
+
+// Assets is what a bring-up takes from the cache.
+type Assets struct {
+	Cache    string
+	Base     string              // root file system of a node
+	Repos    map[string]string   // minor: repository folder
+	Key      string              // signing key, public half
+	Registry string              // registry program
+	Parts    *gobuild.Parts      // the lab's own programs
+	Images   map[string][]string // version: image references as kubeadm lists them
+	Packages pins.Packages       // of the installed version's minor
+}
+
+type builder struct {
+	cache  string
+	pins   *pins.Pins
+	log    *progress.Log
+	parts  *gobuild.Parts
+	assets *Assets
+}
+
+// Run builds what is missing; with a full cache it only looks.
+func Run(ctx context.Context, cache string, t *topology.Topology, log *progress.Log) (*Assets, error) {
+	p, err := pins.Load()
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{cache: cache, pins: p, log: log, assets: &Assets{Cache: cache, Repos: map[string]string{}, Images: map[string][]string{}}}
+	steps := []func(context.Context, *topology.Topology) error{b.tools, b.rootfs, b.programs, b.repositories, b.images}
+	for _, s := range steps {
+		if err := s(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	return b.assets, nil
+}
+
+func (b *builder) logFile(name string) string { return filepath.Join(b.cache, "logs", name+".log") }
+
+func (b *builder) tools(ctx context.Context, _ *topology.Topology) error {
+	return hosttools.Ensure(ctx, hosttools.Build, b.logFile("apt"))
+}
+
+func (b *builder) rootfs(ctx context.Context, _ *topology.Topology) error {
+	b.log.Say("node file system: %s", b.pins.Debian)
+	base, err := rootfs.Base(ctx, b.cache, b.pins.Debian, hosttools.Mirror("/"), b.logFile("rootfs"))
+	b.assets.Base = base
+	return err
+}
+
+func (b *builder) programs(ctx context.Context, t *topology.Topology) error {
+	var err error
+	if b.parts, err = gobuild.BuildParts(ctx, b.cache, b.logFile("parts")); err != nil {
+		return err
+	}
+	b.assets.Parts = b.parts
+	dir, err := b.commands(ctx, gobuild.Registry(b.pins.Distribution))
+	if err != nil {
+		return err
+	}
+	b.assets.Registry = filepath.Join(dir, "registry")
+	for _, v := range t.Versions() {
+		if _, err := b.commands(ctx, gobuild.Kubernetes(v)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commands builds one set of commands and says so when it takes a while.
+func (b *builder) commands(ctx context.Context, s gobuild.Spec) (string, error) {
+	if !gobuild.Built(b.cache, s) {
+		b.log.Say("building %s %s (minutes, once)", s.Name, s.Version)
+	}
+	return gobuild.Build(ctx, b.cache, s, b.logFile(s.Name+"-"+s.Version))
+}
+
+func (b *builder) images(ctx context.Context, t *topology.Topology) error {
+	b.log.Say("images")
+	list := []images.Image{{Ref: "demo-web:1", Key: b.parts.ID, Binaries: map[string]string{"demo-web": b.parts.Path("demo-web")}, Entrypoint: []string{"/demo-web"}}}
+	for _, v := range t.Versions() {
+		more, err := b.release(ctx, v)
+		if err != nil {
+			return err
+		}
+		list = append(list, more...)
+	}
+	return images.Store(ctx, b.cache, b.assets.Registry, b.logFile("registry"), list, b.log.Say)
+}
+
+// release asks the release's own kubeadm which images it wants, and describes each.
+func (b *builder) release(ctx context.Context, version string) ([]images.Image, error) {
+	dir, err := b.commands(ctx, gobuild.Kubernetes(version))
+	if err != nil {
+		return nil, err
+	}
+	out, err := run.Output(ctx, run.Cmd{Args: []string{filepath.Join(dir, "kubeadm"), "config", "images", "list", "--kubernetes-version", version}})
+	if err != nil {
+		return nil, err
+	}
+	var list []images.Image
+	for _, ref := range strings.Fields(out) {
+		b.assets.Images[version] = append(b.assets.Images[version], ref)
+		i, err := b.image(ctx, dir, strings.TrimPrefix(ref, "registry.k8s.io/"))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, i)
+	}
+	return list, nil
+}
+
+func (b *builder) image(ctx context.Context, kubernetes, ref string) (images.Image, error) {
+	repo, tag, _ := strings.Cut(ref, ":")
+	i := images.Image{Ref: ref, Key: "1", Binaries: map[string]string{}}
+	switch repo {
+	case "kube-apiserver", "kube-controller-manager", "kube-scheduler":
+		i.Binaries["usr/local/bin/"+repo] = filepath.Join(kubernetes, repo)
+		i.Entrypoint = []string{"/usr/local/bin/" + repo}
+	case "kube-proxy":
+		base, id, err := rootfs.IPTables(b.assets.Base)
+		if err != nil {
+			return i, err
+		}
+		i.Base, i.Key = base, id
+		i.Binaries["usr/local/bin/kube-proxy"] = filepath.Join(kubernetes, repo)
+		i.Entrypoint = []string{"/usr/local/bin/kube-proxy"}
+	case "etcd":
+		version, _, _ := strings.Cut(tag, "-")
+		dir, err := b.commands(ctx, gobuild.Etcd(version, b.pins.EtcdToolsVersion(version)))
+		if err != nil {
+			return i, err
+		}
+		// The server's main package is its module's root, so the built file is named after the folder.
+		i.Binaries = map[string]string{"usr/local/bin/etcd": filepath.Join(dir, "server"), "usr/local/bin/etcdctl": filepath.Join(dir, "etcdctl"), "usr/local/bin/etcdutl": filepath.Join(dir, "etcdutl")}
+	case "coredns/coredns":
+		dir, err := b.commands(ctx, gobuild.CoreDNS(tag))
+		if err != nil {
+			return i, err
+		}
+		i.Binaries["coredns"] = filepath.Join(dir, "coredns")
+		i.Entrypoint = []string{"/coredns"}
+	case "pause":
+		i.Key = b.parts.ID
+		i.Binaries["pause"] = b.parts.Path("pause")
+		i.Entrypoint = []string{"/pause"}
+	default:
+		return i, fmt.Errorf("build image %s: the lab does not know how", ref)
+	}
+	return i, nil
+}
+
+func (b *builder) repositories(ctx context.Context, t *topology.Topology) error {
+	b.log.Say("packages")
+	key, err := aptrepo.LoadKey(ctx, b.cache, b.logFile("gpg"))
+	if err != nil {
+		return err
+	}
+	b.assets.Key = key.Binary()
+	b.assets.Packages, err = b.pins.For(topology.Minor(t.Kubernetes))
+	if err != nil {
+		return err
+	}
+	byMinor := map[string][]string{}
+	for _, v := range t.Versions() {
+		debs, err := b.debs(ctx, v)
+		if err != nil {
+			return err
+		}
+		byMinor[topology.Minor(v)] = append(byMinor[topology.Minor(v)], debs...)
+	}
+	for minor, debs := range byMinor {
+		dir, err := aptrepo.Build(ctx, key, b.cache, minor, debs, b.logFile("repo-"+minor))
+		if err != nil {
+			return err
+		}
+		b.assets.Repos[minor] = dir
+	}
+	return nil
+}
+
+// InfraFiles names what the infra container is made of.
+func (a *Assets) InfraFiles() map[string]string {
+	return map[string]string{"infra": a.Parts.Path("infra"), "registry": a.Registry}
+}
+
+// Find returns the full reference of a release's image by its repository: pause -> registry.k8s.io/pause:3.10.
+func (a *Assets) Find(version, repo string) string {
+	for _, ref := range a.Images[version] {
+		if strings.HasPrefix(ref, "registry.k8s.io/"+repo+":") {
+			return ref
+		}
+	}
+	return ""
+}
+
+// Kubectl is the client of the release, for this machine.
+func (a *Assets) Kubectl(version string) string {
+	return filepath.Join(a.Cache, "bin", "kubernetes", version, "kubectl")
+}

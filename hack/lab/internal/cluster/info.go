@@ -1,0 +1,68 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// Info is what tests read about a cluster.
+type Info struct {
+	Name         string       `json:"name"`
+	Topology     string       `json:"topology"`
+	Subnet       string       `json:"subnet"`
+	Kubernetes   string       `json:"kubernetes"`
+	Offers       []string     `json:"offers"`
+	Endpoint     string       `json:"endpoint"`
+	Kubeconfig   string       `json:"kubeconfig"`
+	Nodes        []InfoNode   `json:"nodes"`
+	Infra        Machine      `json:"infra"`
+	LoadBalancer *Machine     `json:"loadBalancer,omitempty"`
+	Registry     InfoRegistry `json:"registry"`
+}
+
+// InfoNode is a node in Info.
+type InfoNode struct {
+	Name      string   `json:"name"`
+	Role      string   `json:"role"`
+	IP        string   `json:"ip"`
+	Container string   `json:"container"`
+	AptStyle  string   `json:"aptStyle"`
+	AptFile   string   `json:"aptFile"`
+	Hold      []string `json:"hold"`
+}
+
+// InfoRegistry says where images are pushed from this machine, and under which name nodes pull them.
+type InfoRegistry struct {
+	Push string `json:"push"`
+	Pull string `json:"pull"`
+}
+
+// Info describes the cluster.
+func (s *State) Info() Info {
+	i := Info{Name: s.Name, Topology: s.Topology.Name, Subnet: s.Subnet, Kubernetes: s.Topology.Kubernetes, Offers: s.Topology.UpgradeTo, Endpoint: s.Endpoint(),
+		Kubeconfig: s.Kubeconfig(), Infra: s.Infra, LoadBalancer: s.LoadBalancer, Registry: InfoRegistry{fmt.Sprintf("127.0.0.1:%d", s.RegistryPort), RegistryHost}}
+	for _, n := range s.Nodes {
+		i.Nodes = append(i.Nodes, InfoNode{n.Name, n.Role, n.IP, n.Container, n.AptStyle, "/etc/apt/sources.list.d/" + n.AptFile, n.Hold})
+	}
+	return i
+}
+
+// WriteJSON prints the description for programs.
+func (i Info) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(i)
+}
+
+// WriteText prints the description for people.
+func (i Info) WriteText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(t, "cluster\t%s (topology %s, %s)\nkubernetes\t%s, offers %v\nendpoint\t%s\nkubeconfig\t%s\nregistry\tpush to %s, pull from %s\ninfra\t%s %s\n",
+		i.Name, i.Topology, i.Subnet, i.Kubernetes, i.Offers, i.Endpoint, i.Kubeconfig, i.Registry.Push, i.Registry.Pull, i.Infra.IP, i.Infra.Container)
+	for _, n := range i.Nodes {
+		fmt.Fprintf(t, "%s\t%s %s %s %s\n", n.Name, n.IP, n.Role, n.Container, n.AptFile)
+	}
+	return t.Flush()
+}

@@ -1,0 +1,136 @@
+package cluster
+
+import (
+	"strings"
+	"text/template"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
+	"golang.org/x/mod/semver"
+)
+
+// secrets join nodes to a cluster.
+type secrets struct {
+	Token          string
+	CertificateKey string
+	CAHash         string
+}
+
+type kubeadmValues struct {
+	*State
+	Node Node
+	secrets
+	FailCgroupV1Known bool
+	ControlPlane      bool
+}
+
+// What a node in a container needs goes through the KubeletConfiguration that kubeadm stores in the cluster, so that
+// `kubeadm upgrade` writes it again.
+var initTemplate = template.Must(template.New("init").Parse(`apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+bootstrapTokens:
+- token: {{.Token}}
+  ttl: 24h0m0s
+  usages: [signing, authentication]
+  groups: [system:bootstrappers:kubeadm:default-node-token]
+{{- if .LoadBalancer}}
+certificateKey: {{.CertificateKey}}
+{{- end}}
+localAPIEndpoint:
+  advertiseAddress: {{.Node.IP}}
+  bindPort: 6443
+nodeRegistration:
+  name: {{.Node.Name}}
+  criSocket: unix:///run/containerd/containerd.sock
+  imagePullSerial: false
+  kubeletExtraArgs:
+  - name: node-ip
+    value: {{.Node.IP}}
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+clusterName: {{.Name}}
+kubernetesVersion: {{.Topology.Kubernetes}}
+{{- if .LoadBalancer}}
+controlPlaneEndpoint: {{.Endpoint}}
+{{- end}}
+networking:
+  podSubnet: {{.Topology.PodSubnet}}
+  serviceSubnet: {{.Topology.ServiceSubnet}}
+{{- if .Topology.Etcd.Version}}
+etcd:
+  local:
+    imageTag: {{.Topology.Etcd.Version}}
+{{- end}}
+apiServer:
+  certSANs: [localhost, 127.0.0.1]
+controllerManager:
+  extraArgs:
+  # The lab gives each node its range of pod addresses, and the routes to the others.
+  - name: allocate-node-cidrs
+    value: "false"
+---
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+cgroupDriver: cgroupfs
+failSwapOn: false
+{{- if .FailCgroupV1Known}}
+failCgroupV1: false
+{{- end}}
+featureGates:
+  KubeletInUserNamespace: true
+# The disk is the whole machine's: its filling level says nothing about this node.
+imageGCHighThresholdPercent: 100
+evictionHard:
+  imagefs.available: "0%"
+  nodefs.available: "0%"
+  nodefs.inodesFree: "0%"
+---
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: iptables
+# Connection tracking is the machine's to size, not a container's.
+conntrack:
+  maxPerCore: 0
+  min: 0
+  tcpEstablishedTimeout: 0s
+  tcpCloseWaitTimeout: 0s
+`))
+
+var joinTemplate = template.Must(template.New("join").Parse(`apiVersion: kubeadm.k8s.io/v1beta4
+kind: JoinConfiguration
+discovery:
+  bootstrapToken:
+    token: {{.Token}}
+    apiServerEndpoint: {{.Endpoint}}
+    caCertHashes: [{{.CAHash}}]
+nodeRegistration:
+  name: {{.Node.Name}}
+  criSocket: unix:///run/containerd/containerd.sock
+  imagePullSerial: false
+  kubeletExtraArgs:
+  - name: node-ip
+    value: {{.Node.IP}}
+{{- if .ControlPlane}}
+controlPlane:
+  certificateKey: {{.CertificateKey}}
+  localAPIEndpoint:
+    advertiseAddress: {{.Node.IP}}
+    bindPort: 6443
+{{- end}}
+`))
+
+func (s *State) initConfig(k secrets) (string, error) {
+	return s.render(initTemplate, s.First(), k)
+}
+
+func (s *State) joinConfig(n Node, k secrets) (string, error) {
+	return s.render(joinTemplate, n, k)
+}
+
+func (s *State) render(t *template.Template, n Node, k secrets) (string, error) {
+	var b strings.Builder
+	err := t.Execute(&b, kubeadmValues{State: s, Node: n, secrets: k, ControlPlane: n.Role == topology.ControlPlane,
+		// The field is as old as 1.31; the kubelets that refuse cgroup v1 without it came with 1.35.
+		FailCgroupV1Known: semver.Compare(s.Topology.Kubernetes, "v1.31.0") >= 0})
+	return b.String(), err
+}

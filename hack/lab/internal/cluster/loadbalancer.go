@@ -1,0 +1,55 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/docker"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
+)
+
+// loadBalancer starts haproxy in front of the apiservers. It asks each of them /readyz, so an apiserver that is going
+// away gets no new connections.
+func (s *State) loadBalancer(ctx context.Context) error {
+	log := s.logFile("lb")
+	if err := docker.Do(ctx, log, "create", "--name", s.LoadBalancer.Container, "--hostname", "lb", "--label", docker.Label+"="+s.Name,
+		"--network", s.Name, "--ip", s.LoadBalancer.IP, "--entrypoint", "haproxy", s.Image, "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"); err != nil {
+		return err
+	}
+	if err := put(ctx, log, s.LoadBalancer.Container, map[string]string{"etc/haproxy/haproxy.cfg": s.haproxyConfig()}); err != nil {
+		return err
+	}
+	return docker.Do(ctx, log, "start", s.LoadBalancer.Container)
+}
+
+func (s *State) haproxyConfig() string {
+	var b strings.Builder
+	b.WriteString(`global
+  log stdout format raw local0
+
+defaults
+  mode tcp
+  log global
+  option tcplog
+  timeout connect 2s
+  timeout client 1h
+  timeout server 1h
+
+frontend api
+  bind *:6443
+  default_backend apiservers
+
+backend apiservers
+  balance roundrobin
+  option httpchk GET /readyz
+  http-check expect status 200
+  default-server check check-ssl verify none inter 1s fall 2 rise 2
+`)
+	for _, n := range s.Nodes {
+		if n.Role == topology.ControlPlane {
+			fmt.Fprintf(&b, "  server %s %s:6443\n", n.Name, n.IP)
+		}
+	}
+	return b.String()
+}
