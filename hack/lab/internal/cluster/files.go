@@ -44,6 +44,7 @@ func (s *State) nodeFiles(n Node, a *build.Assets) (map[string]string, error) {
 	return map[string]string{
 		"etc/lab/routes":                                         s.routes(n),
 		"etc/lab/pod-subnet":                                     s.Topology.PodSubnet + "\n",
+		"etc/lab/resolv.conf":                                    "nameserver " + s.Infra.IP + "\n",
 		"etc/cni/net.d/10-lab.conflist":                          cniConfig(n),
 		"etc/containerd/config.toml":                             containerd,
 		"etc/containerd/certs.d/registry.k8s.io/hosts.toml":      hostsToml,

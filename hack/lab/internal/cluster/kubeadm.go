@@ -73,6 +73,8 @@ apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 cgroupDriver: cgroupfs
 failSwapOn: false
+# The engine's own name server listens on a loopback address, which would be the pod's own.
+resolvConf: /etc/lab/resolv.conf
 {{- if .FailCgroupV1Known}}
 failCgroupV1: false
 {{- end}}

@@ -94,26 +94,26 @@ func (s *State) assemble(ctx context.Context, a *build.Assets, log *progress.Log
 	}
 	initialised := make(chan struct{})
 	turn := make(chan struct{}, 1) // control-plane nodes join one after the other: each adds a member to etcd
-	g, ctx := errgroup.WithContext(ctx)
+	g, together := errgroup.WithContext(ctx)
 	for i, n := range s.Nodes {
 		g.Go(func() error {
-			if err := s.prepare(ctx, n, a, log); err != nil {
+			if err := s.prepare(together, n, a, log); err != nil {
 				return fmt.Errorf("prepare node %s: %w", n.Name, err)
 			}
 			if i == 0 {
 				defer close(initialised)
-				return s.initialise(ctx, n, a, keys, log)
+				return s.initialise(together, n, a, keys, log)
 			}
 			select {
 			case <-initialised:
-			case <-ctx.Done():
-				return ctx.Err()
+			case <-together.Done():
+				return together.Err()
 			}
 			if n.Role == topology.ControlPlane {
 				turn <- struct{}{}
 				defer func() { <-turn }()
 			}
-			return s.join(ctx, n, keys, log)
+			return s.join(together, n, keys, log)
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -1,5 +1,5 @@
-// Command infra is the lab's internet: package repositories over HTTP, and beside them the image registry as a
-// child process. When one of the two ends, the container ends.
+// Command infra is the lab's internet: package repositories over HTTP, a name server, and beside them the image
+// registry as a child process. When one of them ends, the container ends.
 package main
 
 import (
@@ -30,9 +30,10 @@ func serve(packages, listen, registry, config string) error {
 	if err := child.Start(); err != nil {
 		return fmt.Errorf("start registry: %w", err)
 	}
-	ended := make(chan error, 2)
+	ended := make(chan error, 3)
 	go func() { ended <- fmt.Errorf("registry ended: %v", child.Wait()) }()
 	go func() { ended <- fmt.Errorf("serve packages: %w", http.ListenAndServe(listen, logged(packages))) }()
+	go func() { ended <- serveDNS(":53") }()
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	select {
