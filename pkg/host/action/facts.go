@@ -1,0 +1,121 @@
+package action
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/apt"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/systemd"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+)
+
+// facts looks at everything that decides how the host can be upgraded. What is not there stays empty; what cannot be read is an error,
+// because a plan that takes "unknown" for "absent" would be wrong.
+func facts(ctx context.Context, _ hostaction.Facts, env Env) (any, error) {
+	h := cluster.Host{Arch: runtime.GOARCH, Kernel: kernel(), CgroupVersion: cgroupVersion(), Disks: disks()}
+	for _, look := range []func(context.Context, Env, *cluster.Host) error{osRelease, serviceManager, packages, kubernetes} {
+		if err := look(ctx, env, &h); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+func osRelease(_ context.Context, _ Env, h *cluster.Host) error {
+	f, err := os.Open("/etc/os-release")
+	if err != nil {
+		return fmt.Errorf("read os release: %w", err)
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		k, v, _ := strings.Cut(s.Text(), "=")
+		v = strings.Trim(v, `"'`)
+		switch k {
+		case "ID":
+			h.OS.ID = v
+		case "VERSION_ID":
+			h.OS.VersionID = v
+		case "PRETTY_NAME":
+			h.OS.Name = v
+		}
+	}
+	return nil
+}
+
+func kernel() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// cgroupVersion takes the hybrid layout, with a tmpfs at the top, for version 1, as the kubelet does.
+func cgroupVersion() int {
+	var s unix.Statfs_t
+	if unix.Statfs("/sys/fs/cgroup", &s) != nil {
+		return 0
+	}
+	if s.Type == unix.CGROUP2_SUPER_MAGIC {
+		return 2
+	}
+	return 1
+}
+
+func serviceManager(ctx context.Context, _ Env, h *cluster.Host) error {
+	sd, err := systemd.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer sd.Close()
+	h.Systemd = sd.Version
+	state, err := sd.State(ctx, kubeletUnit)
+	h.KubeletActive = state == "active"
+	return err
+}
+
+func packages(ctx context.Context, env Env, h *cluster.Host) error {
+	var err error
+	if h.HeldBefore, err = apt.ReadHolds(env.Work.Holds()); err != nil {
+		return err
+	}
+	for _, tool := range []string{"apt-get", "apt-cache", "apt-mark", "dpkg-query"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return nil //nolint:nilerr // a host with another package manager is a fact, not a failure
+		}
+	}
+	h.PackageManager = "apt"
+	if h.Packages, _, err = apt.Installed(ctx, cluster.PackageNames); err != nil {
+		return err
+	}
+	_, sources, err := apt.Sources(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range sources {
+		h.Sources = append(h.Sources, cluster.PackageSource{File: s.File, Style: s.Style, URL: s.URL, Minor: s.Minor})
+	}
+	if h.Pins, err = apt.Pins(cluster.PackageNames); err != nil {
+		return err
+	}
+	h.PackageLock, err = apt.LockHolder()
+	return err
+}
+
+func kubernetes(ctx context.Context, _ Env, h *cluster.Host) error {
+	var err error
+	if h.Kubeadm, err = kubeadmVersion(ctx); err != nil {
+		return err
+	}
+	// A host without a runtime is for the plan to complain about.
+	h.CRISocket, _ = criSocket()
+	return nil
+}

@@ -1,0 +1,110 @@
+package action
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/cri"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/fault"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+)
+
+// pullsAtOnce keeps the disk and the network of a serving node usable.
+const pullsAtOnce = 2
+
+func pullImages(ctx context.Context, a hostaction.PullImages, env Env) (any, error) {
+	kubeadm, err := kubeadmOf(ctx, a.Version, env)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"config", "images", "list", "--kubernetes-version", a.Version.String()}
+	if a.ImageRepository != "" {
+		args = append(args, "--image-repository", a.ImageRepository)
+	}
+	fmt.Fprintf(env.Log, "$ %s %s\n", kubeadm, strings.Join(args, " "))
+	out, err := proc.Output(ctx, kubeadm, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pull(ctx, needed(strings.Fields(out), a.ControlPlane), env)
+}
+
+func checkImages(ctx context.Context, a hostaction.CheckImages, env Env) (any, error) {
+	return pull(ctx, a.Images, env)
+}
+
+// needed keeps of kubeadm's list what the host runs; what every node may run is kube-proxy, coredns and pause.
+func needed(images []string, controlPlane bool) []string {
+	if controlPlane {
+		return images
+	}
+	return slices.DeleteFunc(images, func(i string) bool {
+		name := i[strings.LastIndexByte(i, '/')+1:]
+		name, _, _ = strings.Cut(name, ":")
+		// Images carried the architecture in their name up to 1.11.
+		return name != "kube-proxy" && name != "coredns" && name != "pause"
+	})
+}
+
+// pull has every image pulled, and goes on after one that cannot be had, so that all of them are named.
+func pull(ctx context.Context, images []string, env Env) ([]hostaction.PulledImage, error) {
+	socket, err := criSocket()
+	if err != nil {
+		return nil, err
+	}
+	rt, err := cri.Connect(socket)
+	if err != nil {
+		return nil, err
+	}
+	defer rt.Close()
+	out := make([]hostaction.PulledImage, len(images))
+	var g errgroup.Group
+	g.SetLimit(pullsAtOnce)
+	for i, image := range images {
+		g.Go(func() error {
+			out[i] = pullOne(ctx, rt, image, env)
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if ctx.Err() != nil {
+		return out, fmt.Errorf("pull images: %w", context.Cause(ctx))
+	}
+	var missing []string
+	for _, p := range out {
+		if p.Error != "" {
+			missing = append(missing, p.Error)
+		}
+	}
+	if len(missing) > 0 {
+		return out, fault.New(hostaction.CodeImageNotFound, "pull images: %s", strings.Join(missing, "; "))
+	}
+	return out, nil
+}
+
+func pullOne(ctx context.Context, rt *cri.Images, image string, env Env) hostaction.PulledImage {
+	p := hostaction.PulledImage{Image: image}
+	start := time.Now()
+	there, err := rt.Present(ctx, image)
+	if err == nil && !there {
+		err = rt.Pull(ctx, image)
+	}
+	p.Present = there
+	p.Took = time.Since(start)
+	switch {
+	case err != nil:
+		p.Error = err.Error()
+		fmt.Fprintln(env.Log, p.Error)
+	case there:
+		fmt.Fprintf(env.Log, "%s is there\n", image)
+	default:
+		fmt.Fprintf(env.Log, "pulled %s in %s\n", image, p.Took.Round(time.Millisecond))
+	}
+	return p
+}

@@ -1,0 +1,90 @@
+package action
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+const (
+	kubeadmPath    = "/usr/bin/kubeadm"
+	manifestDir    = "/etc/kubernetes/manifests"
+	serverManifest = manifestDir + "/kube-apiserver.yaml"
+)
+
+func kubeadmPlan(ctx context.Context, a hostaction.KubeadmPlan, env Env) (any, error) {
+	return nil, proc.Run(ctx, env.Log, kubeadmPath, append([]string{"upgrade", "plan", a.Version.String()}, ignore(a.IgnorePreflight)...)...)
+}
+
+func kubeadmApply(ctx context.Context, a hostaction.KubeadmApply, env Env) (any, error) {
+	args := append([]string{"upgrade", "apply", a.Version.String(), "--yes"}, ignore(a.IgnorePreflight)...)
+	if a.SkipEtcd {
+		args = append(args, "--etcd-upgrade=false")
+	}
+	return nil, proc.Run(ctx, env.Log, kubeadmPath, args...)
+}
+
+func kubeadmNode(ctx context.Context, a hostaction.KubeadmNode, env Env) (any, error) {
+	_, err := os.Stat(serverManifest)
+	return nil, proc.Run(ctx, env.Log, kubeadmPath, nodeArgs(a, err == nil)...)
+}
+
+// nodeArgs knows how `kubeadm upgrade node` looked: up to 1.14 it was two other commands, and preflight checks came with 1.17.
+// https://github.com/kubernetes/kubernetes/pull/78408
+func nodeArgs(a hostaction.KubeadmNode, controlPlane bool) []string {
+	args := []string{"upgrade", "node"}
+	switch {
+	case a.Version.Minor <= 14 && controlPlane:
+		args = append(args, "experimental-control-plane")
+	case a.Version.Minor <= 14:
+		return append(args, "config", "--kubelet-version", a.Version.String())
+	}
+	if a.Version.Minor >= 17 {
+		args = append(args, ignore(a.IgnorePreflight)...)
+	}
+	if a.SkipEtcd {
+		args = append(args, "--etcd-upgrade=false")
+	}
+	return args
+}
+
+func ignore(checks []string) []string {
+	if len(checks) == 0 {
+		return nil
+	}
+	return []string{"--ignore-preflight-errors=" + strings.Join(checks, ",")}
+}
+
+// kubeadmOf finds a kubeadm of exactly a version: the one that was unpacked aside, or the installed one.
+func kubeadmOf(ctx context.Context, v version.Version, env Env) (string, error) {
+	aside := filepath.Join(env.Work.Kubeadm(v.String()), "usr/bin/kubeadm")
+	if _, err := os.Stat(aside); err == nil {
+		return aside, nil
+	}
+	have, err := kubeadmVersion(ctx)
+	if err != nil {
+		return "", err
+	}
+	if have != v {
+		return "", fmt.Errorf("find kubeadm %s: the installed one is %s and no other was downloaded to %s", v, have, env.Work.Kubeadm(v.String()))
+	}
+	return kubeadmPath, nil
+}
+
+// kubeadmVersion asks the installed binary; the zero version means that there is none.
+func kubeadmVersion(ctx context.Context) (version.Version, error) {
+	if _, err := os.Stat(kubeadmPath); err != nil {
+		return version.Version{}, nil //nolint:nilerr // a host without kubeadm is a fact, not a failure
+	}
+	out, err := proc.Output(ctx, kubeadmPath, "version", "-o", "short")
+	if err != nil {
+		return version.Version{}, err
+	}
+	return version.Parse(strings.TrimSpace(out))
+}

@@ -1,0 +1,124 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/systemd"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	kubeletUnit   = "kubelet.service"
+	kubeletConfig = "/var/lib/kubelet/config.yaml"
+	// steady is how many polls in a row have to succeed: a kubelet that dies of a flag it does not know is active for a moment.
+	steady      = 5
+	kubeletWait = 2 * time.Minute
+	journalTail = "20"
+)
+
+func restartKubelet(ctx context.Context, _ hostaction.RestartKubelet, env Env) (any, error) {
+	sd, err := systemd.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer sd.Close()
+	fmt.Fprintln(env.Log, "restarting", kubeletUnit)
+	if err := sd.Restart(ctx, kubeletUnit); err != nil {
+		return nil, withJournal(ctx, env, err)
+	}
+	host, port := healthz()
+	url := "http://" + net.JoinHostPort(host, strconv.Itoa(port)) + "/healthz"
+	fmt.Fprintln(env.Log, "waiting for", url)
+	if err := waitKubelet(ctx, sd, url); err != nil {
+		return nil, withJournal(ctx, env, err)
+	}
+	fmt.Fprintln(env.Log, kubeletUnit, "is active and healthy")
+	return nil, nil
+}
+
+func waitKubelet(ctx context.Context, sd *systemd.Conn, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, kubeletWait)
+	defer cancel()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var last error
+	for good := 0; good < steady; {
+		if last = kubeletHealthy(ctx, sd, url); last == nil {
+			good++
+		} else {
+			good = 0
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for kubelet: %w", errors.Join(ctx.Err(), last))
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+func kubeletHealthy(ctx context.Context, sd *systemd.Conn, url string) error {
+	state, err := sd.State(ctx, kubeletUnit)
+	if err != nil {
+		return err
+	}
+	if state != "active" {
+		return fmt.Errorf("%s is %s", kubeletUnit, state)
+	}
+	if strings.Contains(url, ":0/") {
+		return nil // healthzPort 0 switches the endpoint off
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, resp.Status)
+	}
+	return nil
+}
+
+// healthz is where the kubelet answers; the defaults are those of KubeletConfiguration.
+func healthz() (host string, port int) {
+	c := struct {
+		HealthzBindAddress string `json:"healthzBindAddress"`
+		HealthzPort        *int   `json:"healthzPort"`
+	}{}
+	if b, err := os.ReadFile(kubeletConfig); err == nil {
+		_ = yaml.Unmarshal(b, &c) // a config that cannot be read is the kubelet's to complain about
+	}
+	host, port = c.HealthzBindAddress, 10248
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	if c.HealthzPort != nil {
+		port = *c.HealthzPort
+	}
+	return host, port
+}
+
+// withJournal adds what the kubelet said last.
+func withJournal(ctx context.Context, env Env, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	out, err := proc.Logged(ctx, env.Log, "journalctl", "-u", kubeletUnit, "-n", journalTail, "--no-pager", "-o", "cat")
+	if err != nil || strings.TrimSpace(out) == "" {
+		return cause
+	}
+	return fmt.Errorf("%w; the kubelet's last lines:\n%s", cause, strings.TrimSpace(out))
+}

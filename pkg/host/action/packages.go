@@ -1,0 +1,45 @@
+package action
+
+import (
+	"context"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/apt"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+)
+
+func resolvePackages(ctx context.Context, a hostaction.ResolvePackages, env Env) (any, error) {
+	p, err := apt.Open(ctx, env.Log, env.Work, a.Version)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	r, err := p.Resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func downloadPackages(ctx context.Context, a hostaction.DownloadPackages, env Env) (any, error) {
+	p, err := apt.Open(ctx, env.Log, env.Work, a.Version)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	if err := p.Download(ctx, a.Versions); err != nil {
+		return nil, err
+	}
+	if kubeadm, ok := a.Versions[cluster.PackageNames[0]]; ok {
+		return nil, p.Unpack(ctx, kubeadm, env.Work.Kubeadm(a.Version.String()))
+	}
+	return nil, nil
+}
+
+func installPackages(ctx context.Context, a hostaction.InstallPackages, env Env) (any, error) {
+	changes, err := apt.Install(ctx, env.Log, env.Work, a)
+	if changes == nil {
+		changes = []hostaction.PackageChange{}
+	}
+	return changes, err
+}

@@ -1,0 +1,139 @@
+package apt
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+)
+
+// lockTimeout covers the moment between WaitUnlocked and apt's own locking; older releases ignore it.
+const lockTimeout = "DPkg::Lock::Timeout=120"
+
+// restoreTime is how long restoring holds may take after the action itself was cancelled.
+const restoreTime = time.Minute
+
+// Install brings the packages to exactly these versions. It may be cut off anywhere and called again.
+func Install(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.InstallPackages) ([]hostaction.PackageChange, error) {
+	if err := WaitUnlocked(ctx, log); err != nil {
+		return nil, err
+	}
+	if err := Repair(ctx, log); err != nil {
+		return nil, err
+	}
+	recorded, err := ReadHolds(work.Holds())
+	if err != nil {
+		return nil, err
+	}
+	done, err := installed(ctx, a.Versions)
+	if err != nil {
+		return nil, err
+	}
+	if done {
+		fmt.Fprintln(log, "the packages are installed at these versions")
+		if recorded != nil {
+			return nil, restoreHolds(ctx, log, work.Holds(), recorded)
+		}
+		return nil, nil
+	}
+	if err := prepare(ctx, log, work, a); err != nil {
+		return nil, err
+	}
+	changes, err := simulate(ctx, log, nil, a.Versions)
+	if err == nil {
+		err = refuse(changes, a.Forbid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return changes, unheld(ctx, log, work.Holds(), changes, func() error {
+		out, err := proc.Logged(ctx, log, "apt-get", install(nil, a.Versions, "-q", "--no-remove",
+			"-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold", "-o", lockTimeout)...)
+		return classify(err, out)
+	})
+}
+
+// prepare refuses on the private view, before anything is changed, and then switches the host's sources.
+func prepare(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.InstallPackages) error {
+	p, err := Open(ctx, log, work, a.Version)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := p.ensure(ctx, a.Versions); err != nil {
+		return err
+	}
+	changes, err := simulate(ctx, log, p.options(), a.Versions)
+	if err == nil {
+		err = refuse(changes, a.Forbid)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.switchSources(work); err != nil {
+		return err
+	}
+	known, err := has(ctx, nil, a.Versions)
+	if err != nil || known {
+		return err
+	}
+	return p.UpdateSystem(ctx)
+}
+
+// unheld runs do with the holds lifted of what changes, and restores them whatever happens to do.
+func unheld(ctx context.Context, log io.Writer, record string, changes []hostaction.PackageChange, do func() error) error {
+	recorded, err := recordHolds(ctx, record)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, c := range changes {
+		fmt.Fprintf(log, "%s %s %s -> %s\n", c.Action, c.Name, c.From, c.To)
+		names = append(names, c.Name)
+	}
+	err = lift(ctx, log, names)
+	if err == nil {
+		err = do()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTime)
+	defer cancel()
+	return errors.Join(err, restoreHolds(ctx, log, record, recorded))
+}
+
+func installed(ctx context.Context, versions map[string]string) (bool, error) {
+	pkgs, _, err := Installed(ctx, order(versions))
+	if err != nil {
+		return false, err
+	}
+	n := 0
+	for _, p := range pkgs {
+		if versions[p.Name] == p.Version {
+			n++
+		}
+	}
+	return n == len(versions), nil
+}
+
+func refuse(changes []hostaction.PackageChange, forbid []string) error {
+	var why []string
+	for _, c := range changes {
+		switch {
+		case c.Action == "remove":
+			why = append(why, fmt.Sprintf("it would remove %s %s", c.Name, c.From))
+		case slices.Contains(forbid, c.Name):
+			why = append(why, fmt.Sprintf("it would %s %s from %s to %s", c.Action, c.Name, cmp.Or(c.From, "none"), c.To))
+		}
+	}
+	if len(why) > 0 {
+		return fmt.Errorf("install packages: %s; nothing was installed", strings.Join(why, ", "))
+	}
+	return nil
+}
