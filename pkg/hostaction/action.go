@@ -140,6 +140,12 @@ type FileEdit struct {
 	After  string `json:"after"`
 }
 
+// OfferedVersions asks the package source which versions of kubeadm it has for each of the minors, such as "1.34", without
+// touching the host's package sources. A minor whose repository is not there has no versions and is no error. Output: map[string][]string, newest first.
+type OfferedVersions struct {
+	Minors []string `json:"minors"`
+}
+
 // DownloadPackages fetches the packages into the package manager's cache and changes nothing else.
 // It also unpacks the target's kubeadm aside, so that its list of images can be asked for. Output: none.
 type DownloadPackages struct {
@@ -236,6 +242,7 @@ type EtcdMember struct {
 // Kind implements Action.
 func (Facts) Kind() Kind              { return "facts" }
 func (ResolvePackages) Kind() Kind    { return "resolve-packages" }     // Kind implements Action.
+func (OfferedVersions) Kind() Kind    { return "offered-versions" }     // Kind implements Action.
 func (DownloadPackages) Kind() Kind   { return "download-packages" }    // Kind implements Action.
 func (InstallPackages) Kind() Kind    { return "install-packages" }     // Kind implements Action.
 func (PullImages) Kind() Kind         { return "pull-images" }          // Kind implements Action.
@@ -249,6 +256,7 @@ func (ControlPlaneHealth) Kind() Kind { return "control-plane-health" } // Kind 
 // Changes implements Action.
 func (Facts) Changes() bool              { return false }
 func (ResolvePackages) Changes() bool    { return false }
+func (OfferedVersions) Changes() bool    { return false }
 func (DownloadPackages) Changes() bool   { return false }
 func (InstallPackages) Changes() bool    { return true }
 func (PullImages) Changes() bool         { return false }

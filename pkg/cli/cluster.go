@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/kubectl/pkg/util/templates"
+)
+
+func newCluster(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	r := &runner{in: in, flags: flags}
+	cmd := &cobra.Command{
+		Use:                   "cluster --to VERSION",
+		DisableFlagsInUseLine: true,
+		Short:                 "Upgrade the control plane and every node to a Kubernetes version",
+		Long: templates.LongDesc(`
+			Upgrade the control plane and every node of a kubeadm cluster to a Kubernetes version.
+
+			The plan is shown and has to be confirmed. Packages and images are fetched on every node before anything changes.
+			Then the control plane is upgraded, and node by node: cordon, drain, packages, kubelet, uncordon.
+			The next node waits until the one before is Ready and the control plane answers from every host.
+
+			Run the same command again to continue an upgrade that was cut short.`),
+		Example: templates.Examples(`
+			# Upgrade the cluster of the current context
+			kubectl upgrade cluster --to v1.34.2
+
+			# Show the plan and change nothing
+			kubectl upgrade cluster --to v1.34.2 --dry-run
+
+			# Upgrade without asking, and keep the report
+			kubectl upgrade cluster --to v1.34.2 --yes -o json > report.json`),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
+	}
+	cmd.Flags().StringVar(&r.to, "to", "", "The Kubernetes version to upgrade to, such as v1.34.2. (required)")
+	cmd.Flags().BoolVarP(&r.yes, "yes", "y", false, "Do not ask for confirmation of the plan.")
+	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "Stop after the plan.")
+	cmd.Flags().BoolVar(&r.noProbe, "no-probe", false, "Do not measure whether the API endpoint answers during the upgrade.")
+	r.add(cmd.Flags())
+	r.needTo = true
+	return cmd
+}
+
+func newPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	r := &runner{in: in, flags: flags, dryRun: true}
+	cmd := &cobra.Command{
+		Use:                   "plan [--to VERSION]",
+		DisableFlagsInUseLine: true,
+		Short:                 "Show what an upgrade would do, and what stands in its way",
+		Long: templates.LongDesc(`
+			Show what runs where, what an upgrade to a Kubernetes version would do step by step, and what stands in its way.
+
+			Without --to, the newest version is taken that the nodes' package sources offer, at most one minor ahead.
+			The agent is sent to the nodes to look at packages and images, and taken away again; nothing else changes.`),
+		Example: templates.Examples(`
+			# What can this cluster be upgraded to, and how
+			kubectl upgrade plan
+
+			# The plan for a version, as JSON
+			kubectl upgrade plan --to v1.34.2 -o json`),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
+	}
+	cmd.Flags().StringVar(&r.to, "to", "", "The Kubernetes version to plan for, such as v1.34.2.")
+	r.add(cmd.Flags())
+	return cmd
+}

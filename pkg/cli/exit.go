@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
+)
+
+// The exit codes of every command.
+const (
+	// Done: everything that was asked for is so, or there was nothing to do.
+	Done = 0
+	// Failed: an error before anything was changed.
+	Failed = 1
+	// Blocked: preflight found errors; nothing was changed.
+	Blocked = 2
+	// Stopped: an error after something was changed. The same command continues.
+	Stopped = 3
+	// Declined: the plan was not confirmed; nothing was changed.
+	Declined = 4
+	// Interrupted: by Ctrl-C or a termination signal. The same command continues.
+	Interrupted = 130
+)
+
+var (
+	errDeclined    = errors.New("not confirmed: nothing was changed")
+	errNotTerminal = errors.New("standard input is no terminal to confirm the plan on: nothing was changed; add --yes to go ahead without asking")
+	errInterrupted = errors.New("interrupted")
+)
+
+// Code gives the exit code for the error that a command returned.
+func Code(err error) int {
+	var outcome *outcomeError
+	var blocked *upgrade.BlockedError
+	switch {
+	case err == nil:
+		return Done
+	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
+		return Interrupted
+	case errors.As(err, &outcome) && outcome.Changed:
+		return Stopped
+	case errors.As(err, &blocked):
+		return Blocked
+	case errors.Is(err, errDeclined), errors.Is(err, errNotTerminal):
+		return Declined
+	}
+	return Failed
+}
+
+// result puts an exit code in a word, for reports.
+func result(code int, nothingToDo bool) string {
+	switch code {
+	case Done:
+		if nothingToDo {
+			return "nothing to do"
+		}
+		return "done"
+	case Blocked:
+		return "blocked"
+	case Stopped:
+		return "stopped"
+	case Declined:
+		return "declined"
+	case Interrupted:
+		return "interrupted"
+	}
+	return "failed"
+}
+
+// outcomeError is a run that did not reach its end.
+type outcomeError struct{ engine.Outcome }
+
+func (e *outcomeError) Error() string { return e.Err.Error() }
+func (e *outcomeError) Unwrap() error { return e.Err }

@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/agent"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/buildinfo"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+// upgradeFlags are shared by the commands that plan an upgrade.
+type upgradeFlags struct {
+	to               string
+	output           string
+	agentImage       string
+	agentPullPolicy  string
+	agentPullSecrets []string
+	agentTimeout     time.Duration
+	keepAgent        bool
+	deleteEmptyDir   bool
+	force            bool
+	gracePeriod      int
+	drainTimeout     time.Duration
+	ignoreKubeadm    []string
+}
+
+func (f *upgradeFlags) add(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.output, "output", "o", "", "Output format: json, or nothing for text. With json, standard output has one report and nothing else.")
+	fs.StringVar(&f.agentImage, "agent-image", buildinfo.AgentImage(), "Image of the agent that does the work on the hosts. The default is the one that belongs to this release, if its build was told where it is.")
+	fs.StringVar(&f.agentPullPolicy, "agent-pull-policy", string(corev1.PullIfNotPresent), "Pull policy of the agent's image: Always, IfNotPresent or Never.")
+	fs.StringSliceVar(&f.agentPullSecrets, "agent-pull-secret", nil, "Secrets in namespace "+agent.Namespace+" to pull the agent's image with. The namespace has to exist with them before.")
+	fs.DurationVar(&f.agentTimeout, "agent-timeout", 2*time.Minute, "How long to wait for the agent to be ready on every node.")
+	fs.BoolVar(&f.keepAgent, "keep-agent", false, "Leave the agent in the cluster at the end.")
+	fs.BoolVar(&f.deleteEmptyDir, "delete-emptydir-data", false, "Let drains evict pods with emptyDir volumes, whose data is lost.")
+	fs.BoolVar(&f.force, "force", false, "Let drains delete pods that no controller starts again.")
+	fs.IntVar(&f.gracePeriod, "grace-period", -1, "Seconds that drained pods get to end; -1 leaves it to the pods.")
+	fs.DurationVar(&f.drainTimeout, "drain-timeout", 15*time.Minute, "How long the drain of one node may take.")
+	fs.StringSliceVar(&f.ignoreKubeadm, "kubeadm-ignore-preflight-errors", nil, "Checks of kubeadm's own preflight that may fail, as its --ignore-preflight-errors.")
+}
+
+// options checks the flags. Nothing is sent to the cluster before they are all right.
+func (f *upgradeFlags) options() (upgrade.Options, error) {
+	o := upgrade.Options{
+		Agent:        agent.Options{Image: f.agentImage, PullPolicy: corev1.PullPolicy(f.agentPullPolicy), PullSecrets: f.agentPullSecrets},
+		AgentTimeout: f.agentTimeout,
+		KeepAgent:    f.keepAgent,
+		Plan: plan.Options{
+			DeleteEmptyDir: f.deleteEmptyDir, Force: f.force, GracePeriodSeconds: f.gracePeriod,
+			DrainTimeout: f.drainTimeout, IgnoreKubeadmPreflight: f.ignoreKubeadm,
+		},
+	}
+	if f.to != "" {
+		v, err := version.Parse(f.to)
+		if err != nil {
+			return o, fmt.Errorf("--to: %w", err)
+		}
+		o.To = v
+	}
+	switch o.Agent.PullPolicy {
+	case corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
+	default:
+		return o, fmt.Errorf("--agent-pull-policy: %q is none of Always, IfNotPresent, Never", f.agentPullPolicy)
+	}
+	switch {
+	case f.output != "" && f.output != "json":
+		return o, fmt.Errorf("--output: %q is not known: want json", f.output)
+	case f.agentImage == "":
+		return o, fmt.Errorf("--agent-image: this build does not know where its agent's image is: name it, such as --agent-image=registry.example/host-agent:v1.0.0")
+	case f.drainTimeout <= 0:
+		return o, fmt.Errorf("--drain-timeout: %s is not a time to wait for: want more than zero", f.drainTimeout)
+	case f.agentTimeout <= 0:
+		return o, fmt.Errorf("--agent-timeout: %s is not a time to wait for: want more than zero", f.agentTimeout)
+	}
+	return o, nil
+}

@@ -1,0 +1,217 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/report"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
+)
+
+// runner is one "plan" or "cluster" command.
+type runner struct {
+	upgradeFlags
+	in      Invocation
+	flags   *genericclioptions.ConfigFlags
+	needTo  bool
+	yes     bool
+	dryRun  bool
+	noProbe bool
+
+	report report.Report
+	empty  bool
+}
+
+// run goes the whole way and writes the report, whatever happens on it.
+func (r *runner) run(ctx context.Context) error {
+	r.report = report.Report{APIVersion: plan.APIVersion, Kind: "ClusterUpgradeReport", Started: time.Now()}
+	err := r.upgrade(ctx)
+	if r.output != "json" {
+		return err
+	}
+	r.report.ExitCode = Code(err)
+	r.report.Result = result(r.report.ExitCode, r.empty)
+	r.report.Took = plan.Duration(time.Since(r.report.Started))
+	if err != nil {
+		r.report.Error = err.Error()
+	}
+	enc := json.NewEncoder(r.in.Out)
+	enc.SetIndent("", "  ")
+	if encErr := enc.Encode(r.report); encErr != nil {
+		return errors.Join(err, fmt.Errorf("write report: %w", encErr))
+	}
+	return err
+}
+
+func (r *runner) upgrade(ctx context.Context) error {
+	if r.needTo && r.to == "" {
+		return errors.New("--to is required: the Kubernetes version to upgrade to, such as --to v1.34.2")
+	}
+	opts, err := r.options()
+	if err != nil {
+		return err
+	}
+	client, err := kube.New(r.flags)
+	if err != nil {
+		return err
+	}
+	v := newView(r.in)
+	defer v.Close()
+	u := upgrade.New(client, opts, v)
+	defer func() {
+		for _, err := range u.Close(ctx) {
+			v.Emit(event.Notice{Time: time.Now(), Warning: true, Text: err.Error()})
+		}
+	}()
+	p, err := r.prepare(ctx, u)
+	if p != nil {
+		r.report.Findings, r.report.Plan, r.report.Offered, r.report.To = p.Findings, p.Plan, p.Offered, p.To
+	}
+	r.showPlan(v, p)
+	if err != nil {
+		return err
+	}
+	r.report.From, r.empty = p.Plan.From, p.Plan.Empty()
+	if r.empty || r.dryRun {
+		return nil
+	}
+	if err := r.confirm(v, p.Plan); err != nil {
+		return err
+	}
+	return r.execute(ctx, client, v, u, p)
+}
+
+// prepare ends at the first interrupt: nothing has been changed that would have to be brought to an end.
+func (r *runner) prepare(ctx context.Context, u *upgrade.Upgrade) (*upgrade.Prepared, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-r.in.Stop:
+			cancel(errInterrupted)
+		case <-ctx.Done():
+		}
+	}()
+	p, err := u.Prepare(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) {
+		return p, fmt.Errorf("%w: nothing was changed", errInterrupted)
+	}
+	return p, err
+}
+
+// showPlan writes findings to the talk and the plan to where the data goes: with -o json it is in the report.
+func (r *runner) showPlan(v view, p *upgrade.Prepared) {
+	if p == nil {
+		return
+	}
+	v.Pause(func() {
+		report.Findings(r.in.ErrOut, p.Findings)
+		if p.Plan == nil {
+			return
+		}
+		out := r.in.Out
+		if r.output == "json" {
+			out = r.in.ErrOut
+		}
+		report.Offered(out, p.Offered)
+		report.Plan(out, p.Cluster, p.Plan)
+	})
+}
+
+func (r *runner) confirm(v view, p *plan.Plan) error {
+	if r.yes {
+		return nil
+	}
+	var ok bool
+	var err error
+	v.Pause(func() {
+		ok, err = ask(r.in, fmt.Sprintf("Upgrade %s (%s) to %s?", dash(p.Cluster.Context), p.Cluster.Server, p.To))
+	})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errDeclined
+	}
+	return nil
+}
+
+// execute runs the plan and tells how it ended.
+func (r *runner) execute(ctx context.Context, client *kube.Client, v view, u *upgrade.Upgrade, p *upgrade.Prepared) error {
+	stopProbe := r.probe(ctx, client, v)
+	outcome, err := u.Run(ctx, p, r.in.Stop)
+	gaps := stopProbe(outcome.Steps)
+	if err != nil {
+		return err
+	}
+	r.report.Steps, r.report.Nodes, r.report.Probe = outcome.Steps, report.Nodes(outcome.Steps), gaps
+	err = r.ended(outcome)
+	v.Pause(func() {
+		report.Summary(r.in.ErrOut, &r.report)
+		if err != nil {
+			r.explain(ctx, client, outcome)
+		}
+	})
+	return err
+}
+
+func (r *runner) ended(o engine.Outcome) error {
+	switch {
+	case o.Stopped && (o.Err == nil || errors.Is(o.Err, context.Canceled)):
+		return fmt.Errorf("%w: no further step was started", errInterrupted)
+	case errors.Is(o.Err, context.Canceled):
+		return fmt.Errorf("%w in step %s", errInterrupted, stepOf(o.Err))
+	case o.Err != nil:
+		return &outcomeError{o}
+	}
+	return nil
+}
+
+func stepOf(err error) string {
+	if s, ok := errors.AsType[*engine.StepError](err); ok {
+		return s.Step.ID
+	}
+	return "?"
+}
+
+// explain says what state the cluster is in now, and the commands to go on and to go back.
+func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outcome) {
+	r.report.Next = r.command()
+	w := r.in.ErrOut
+	if !o.Changed {
+		fmt.Fprintln(w, "\nNothing was changed but caches of packages and images.")
+	} else {
+		report.StateNow(context.WithoutCancel(ctx), w, client)
+	}
+	fmt.Fprintf(w, "\nto go on:   %s\nto go back: see docs/undo.md; nothing is left half done that the same command does not finish\n", r.report.Next)
+}
+
+// command is what the user typed, to be typed again.
+func (r *runner) command() string {
+	words := []string{"kubectl", "upgrade"}
+	for _, a := range r.in.Args {
+		if strings.ContainsAny(a, " '\"$`\\*?;&|<>()") {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		words = append(words, a)
+	}
+	return strings.Join(slices.Clip(words), " ")
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "the cluster"
+	}
+	return "context " + s
+}

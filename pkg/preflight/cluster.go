@@ -1,0 +1,150 @@
+package preflight
+
+import (
+	"fmt"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+)
+
+// versionPolicy holds the target against what runs. kubeadm goes one minor at a time and not back.
+func versionPolicy(in Input) []Finding {
+	f := func(message, fix string) []Finding {
+		return []Finding{{ID: "version-policy", Severity: Error, Object: "--to " + in.To.String(), Message: message, Fix: fix}}
+	}
+	have := in.Cluster.Kubeadm.KubernetesVersion
+	switch {
+	case in.To.Less(have):
+		return f(fmt.Sprintf("the cluster is at %s, which is newer: kubeadm does not go back", have), "ask for a newer version")
+	case have.MinorsTo(in.To) > 1:
+		next := have
+		next.Minor++
+		return f(fmt.Sprintf("the cluster is at %s, %d minors behind: kubeadm goes one minor at a time", have, have.MinorsTo(in.To)),
+			fmt.Sprintf("go to a %s release first", next.MinorString()))
+	}
+	return nil
+}
+
+// skew holds each kubelet against the target's API server (https://kubernetes.io/releases/version-skew-policy/).
+func skew(in Input) []Finding {
+	var out []Finding
+	for _, n := range in.Cluster.Nodes {
+		v := n.KubeletVersion
+		lag := 3
+		if v.Minor < 25 {
+			lag = 2
+		}
+		switch {
+		case v.IsZero():
+			out = append(out, Finding{ID: "kubelet-version", Severity: Error, Object: node(n), Message: "its kubelet reports no version that can be read"})
+		case in.To.Less(v):
+			out = append(out, Finding{ID: "kubelet-skew", Severity: Error, Object: node(n),
+				Message: fmt.Sprintf("its kubelet %s is newer than the target", v), Fix: "choose a target that is not older than any kubelet"})
+		case v.MinorsTo(in.To) > lag:
+			out = append(out, Finding{ID: "kubelet-skew", Severity: Error, Object: node(n),
+				Message: fmt.Sprintf("its kubelet %s would be %d minors behind the API server; %d are allowed", v, v.MinorsTo(in.To), lag),
+				Fix:     "bring this kubelet up first"})
+		}
+	}
+	return out
+}
+
+func nodesReady(in Input) []Finding {
+	var out []Finding
+	for _, n := range in.Cluster.Nodes {
+		if !n.Ready {
+			out = append(out, Finding{ID: "node-not-ready", Severity: Error, Object: node(n),
+				Message: "it is not Ready: " + n.NotReadyCause, Fix: "mend or remove the node first: an upgrade needs every node to answer"})
+		}
+	}
+	return out
+}
+
+func staticPodsReady(in Input) []Finding {
+	var out []Finding
+	if len(in.Cluster.OfRole(cluster.ControlPlane)) == 0 {
+		out = append(out, Finding{ID: "no-control-plane", Severity: Error, Message: "no node has the label of a control-plane node",
+			Fix: "label them node-role.kubernetes.io/control-plane= as kubeadm does"})
+	}
+	for _, n := range in.Cluster.OfRole(cluster.ControlPlane) {
+		if n.Ready && len(n.StaticPods) == 0 {
+			out = append(out, Finding{ID: "no-static-pods", Severity: Error, Object: node(n), Message: "no static pods of kubeadm's run on it"})
+		}
+		for _, s := range n.StaticPods {
+			if n.Ready && !s.Ready {
+				out = append(out, Finding{ID: "static-pod-not-ready", Severity: Error, Object: "pod kube-system/" + s.Component + "-" + n.Name,
+					Message: "it is not Ready", Fix: "see why with: kubectl -n kube-system describe pod " + s.Component + "-" + n.Name})
+			}
+		}
+	}
+	return out
+}
+
+func cordoned(in Input) []Finding {
+	var out []Finding
+	for _, n := range in.Cluster.Nodes {
+		if n.Unschedulable && !n.CordonedByUs {
+			out = append(out, Finding{ID: "node-cordoned", Severity: Warning, Object: node(n), Message: "it was cordoned by somebody: it is upgraded and stays cordoned"})
+		}
+	}
+	return out
+}
+
+// blockedPods finds the pods on nodes that will be drained which a drain does not take without being told to.
+func blockedPods(in Input) []Finding {
+	var out []Finding
+	for _, n := range in.Cluster.Nodes {
+		if n.KubeletVersion == in.To {
+			continue
+		}
+		for _, p := range n.Pods {
+			object := fmt.Sprintf("pod %s/%s on %s", p.Namespace, p.Name, node(n))
+			if p.Controller == "" && !in.Force {
+				out = append(out, Finding{ID: "bare-pod", Severity: Error, Object: object,
+					Message: "no controller starts it again after the drain", Fix: "allow its loss with --force, or remove it first"})
+			}
+			if p.EmptyDir && !in.DeleteEmptyDir {
+				out = append(out, Finding{ID: "emptydir-data", Severity: Error, Object: object,
+					Message: "the drain deletes the data of its emptyDir volumes", Fix: "allow it with --delete-emptydir-data"})
+			}
+		}
+	}
+	return out
+}
+
+func budgets(in Input) []Finding {
+	var out []Finding
+	for _, b := range in.Cluster.Budgets {
+		where := draining(in, b)
+		if where == "" {
+			continue
+		}
+		object := fmt.Sprintf("PDB %s/%s", b.Namespace, b.Name)
+		switch {
+		case b.Never:
+			out = append(out, Finding{ID: "pdb-never", Severity: Error, Object: object,
+				Message: fmt.Sprintf("it allows no eviction even with all of its %d pods healthy, and %s has to be drained", b.Pods, where),
+				Fix:     "allow one disruption, or add a replica"})
+		case b.DisruptionsAllowed == 0:
+			out = append(out, Finding{ID: "pdb-zero-now", Severity: Warning, Object: object,
+				Message: fmt.Sprintf("it allows no eviction right now; the drain of %s will wait for it", where), Fix: "see which of its pods are not healthy"})
+		}
+	}
+	return out
+}
+
+// draining names a node to be drained that has a pod of the budget.
+func draining(in Input, b cluster.Budget) string {
+	for _, n := range in.Cluster.Nodes {
+		if n.KubeletVersion == in.To {
+			continue
+		}
+		for _, p := range n.Pods {
+			if p.Namespace == b.Namespace && p.Budget == b.Name {
+				return node(n)
+			}
+		}
+	}
+	return ""
+}
+
+func node(n cluster.Node) string { return fmt.Sprintf("node %q", n.Name) }

@@ -1,0 +1,173 @@
+package preflight
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+)
+
+// eachHost judges every node whose host was asked.
+func eachHost(in Input, judge func(n cluster.Node, h *cluster.Host, r HostReport) []Finding) []Finding {
+	var out []Finding
+	for _, n := range in.Cluster.Nodes {
+		if n.Host != nil {
+			out = append(out, judge(n, n.Host, in.Hosts[n.Name])...)
+		}
+	}
+	return out
+}
+
+func packageManager(in Input) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ HostReport) []Finding {
+		if h.PackageManager != "apt" {
+			return []Finding{{ID: "package-manager", Severity: Error, Object: node(n),
+				Message: fmt.Sprintf("%s has no apt: this release upgrades hosts with apt only", h.OS.Name)}}
+		}
+		for _, name := range []string{"kubeadm", "kubelet"} {
+			if _, ok := h.Package(name); !ok {
+				return []Finding{{ID: "not-a-package", Severity: Error, Object: node(n),
+					Message: name + " was not installed from a package", Fix: "install kubeadm and kubelet from packages first"}}
+			}
+		}
+		return nil
+	})
+}
+
+func sources(in Input) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ HostReport) []Finding {
+		if h.PackageManager == "apt" && len(h.Sources) == 0 {
+			return []Finding{{ID: "no-package-source", Severity: Error, Object: node(n),
+				Message: "none of apt's sources serves Kubernetes packages", Fix: "add the repository of the target's minor to /etc/apt/sources.list.d"}}
+		}
+		return nil
+	})
+}
+
+// pins respects an administrator who fixed a version: apt would step over the pin when told a version by name.
+func pins(in Input) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ HostReport) []Finding {
+		var out []Finding
+		for _, p := range h.Pins {
+			if rest, ok := strings.CutPrefix(p.Pin, "version "); ok && p.Priority > 0 {
+				if match, err := path.Match(strings.TrimSpace(rest), in.To.Bare()+"-1.1"); err == nil && match {
+					continue // the pin is for the very target
+				}
+			}
+			out = append(out, Finding{ID: "package-pinned", Severity: Error, Object: node(n),
+				Message: fmt.Sprintf("package %s is pinned to %q with priority %d in %s", p.Package, p.Pin, p.Priority, p.File),
+				Fix:     "somebody wanted this version: ask, then remove or change the pin"})
+		}
+		return out
+	})
+}
+
+func packageLock(in Input) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ HostReport) []Finding {
+		if h.PackageLock == nil {
+			return nil
+		}
+		return []Finding{{ID: "apt-locked", Severity: Error, Object: node(n),
+			Message: fmt.Sprintf("apt is locked by process %d (%s)", h.PackageLock.PID, h.PackageLock.Name), Fix: "wait until it has ended; stop unattended upgrades for the time of the upgrade"}}
+	})
+}
+
+func kubeletActive(in Input) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ HostReport) []Finding {
+		if h.KubeletActive {
+			return nil
+		}
+		return []Finding{{ID: "kubelet-unit", Severity: Error, Object: node(n), Message: "the kubelet does not run as the systemd unit kubelet.service"}}
+	})
+}
+
+// resolution reports what the package manager said when it was asked for the target.
+func resolution(in Input) []Finding {
+	return eachHost(in, func(n cluster.Node, _ *cluster.Host, r HostReport) []Finding {
+		if r.ResolutionError == "" {
+			return nil
+		}
+		f := Finding{ID: "packages", Severity: Error, Object: node(n), Message: r.ResolutionError}
+		switch r.ResolutionCode {
+		case hostaction.CodePackageNotFound:
+			f.ID, f.Fix = "package-not-found", "choose a version that the repository offers"
+		case hostaction.CodeRepositoryFailed:
+			f.ID, f.Fix = "repository-failed", "make the repository of the target's minor reachable from the node; check its key"
+		case hostaction.CodePackageLocked:
+			f.ID = "apt-locked"
+		}
+		return []Finding{f}
+	})
+}
+
+// noDragging refuses a transaction for kubeadm that would move the kubelet before its node is drained.
+func noDragging(in Input) []Finding {
+	return eachHost(in, func(n cluster.Node, _ *cluster.Host, r HostReport) []Finding {
+		var out []Finding
+		for _, c := range r.Resolution.Kubeadm {
+			if c.Name == "kubelet" || c.Name == "kubectl" {
+				out = append(out, Finding{ID: "drags-kubelet", Severity: Error, Object: node(n),
+					Message: fmt.Sprintf("installing kubeadm would %s %s from %s to %s before the node is drained", c.Action, c.Name, c.From, c.To)})
+			}
+		}
+		for _, c := range slices.Concat(r.Resolution.Kubeadm, r.Resolution.Rest) {
+			if c.Action == "remove" {
+				out = append(out, Finding{ID: "removes-package", Severity: Error, Object: node(n),
+					Message: fmt.Sprintf("the installation would remove package %s", c.Name)})
+			}
+		}
+		return out
+	})
+}
+
+func images(in Input) []Finding {
+	return eachHost(in, func(n cluster.Node, _ *cluster.Host, r HostReport) []Finding {
+		if r.ImageError == "" {
+			return nil
+		}
+		return []Finding{{ID: "image-not-pullable", Severity: Error, Object: node(n), Message: r.ImageError,
+			Fix: "make the image available in the registry that the node's container runtime asks"}}
+	})
+}
+
+// spare is what is left free on a file system beyond what a step is known to need (bytes): logs and other processes go on writing.
+const spare = 64 << 20
+
+// imageSpace is what the images of one Kubernetes version take, unpacked (bytes): about 100 MiB for each of the
+// API server, controller manager, scheduler and proxy, 150 MiB for etcd, 80 MiB for CoreDNS.
+const imageSpace = 700 << 20
+
+func disks(in Input) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, r HostReport) []Finding {
+		var out []Finding
+		for _, d := range h.Disks {
+			var need uint64
+			var what string
+			switch d.Path {
+			case "/var/cache/apt/archives":
+				need, what = r.Resolution.DownloadBytes, "package downloads"
+			case "/usr":
+				need, what = r.Resolution.InstallBytes, "packages"
+			case "/var/lib/containerd":
+				need, what = imageSpace, "images"
+			case "/etc/kubernetes":
+				need, what = 0, "manifests and their backups"
+			default:
+				continue
+			}
+			if n.KubeletVersion == in.To {
+				need = 0
+			}
+			if d.Free < need+spare {
+				out = append(out, Finding{ID: "disk-full", Severity: Error, Object: node(n),
+					Message: fmt.Sprintf("%s has %s free; %s need %s", d.Path, mib(d.Free), what, mib(need+spare)), Fix: "make room there"})
+			}
+		}
+		return out
+	})
+}
+
+func mib(b uint64) string { return fmt.Sprintf("%d MiB", b>>20) }

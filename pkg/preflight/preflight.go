@@ -1,0 +1,82 @@
+// Package preflight judges an observed cluster before anything changes: what stands in the way of an upgrade, and what does not but should be known.
+// It is pure: everything it judges was observed before.
+package preflight
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+// Severity says what a finding does to the upgrade.
+type Severity string
+
+// The severities.
+const (
+	// Error blocks.
+	Error Severity = "error"
+	// Warning is shown and does not block.
+	Warning Severity = "warning"
+)
+
+// Finding is one thing that was found.
+type Finding struct {
+	// ID names the check, such as "pdb-never".
+	ID       string   `json:"id"`
+	Severity Severity `json:"severity"`
+	// Object is what the finding is about: node, pod, budget.
+	Object  string `json:"object,omitempty"`
+	Message string `json:"message"`
+	// Fix is what to do about it.
+	Fix string `json:"fix,omitempty"`
+}
+
+// Input is all that preflight judges.
+type Input struct {
+	Cluster *cluster.Cluster
+	To      version.Version
+	// Allowed are the operator's flags that lift a finding.
+	DeleteEmptyDir, Force bool
+	// Hosts is what was asked of each node for this target; nil before the hosts were asked.
+	Hosts map[string]HostReport
+}
+
+// HostReport is what a host answered when it was asked about the target version.
+type HostReport struct {
+	Resolution hostaction.Resolution
+	// ResolutionError and ImageError are in the words of the host; the codes are those of hostaction.
+	ResolutionError, ResolutionCode string
+	ImageError                      string
+}
+
+// check is one rule. It gives a finding for every offender.
+type check func(Input) []Finding
+
+// Run judges the cluster by every rule; errors come first.
+func Run(in Input) []Finding {
+	checks := []check{
+		versionPolicy, skew, nodesReady, staticPodsReady, cordoned, blockedPods, budgets,
+		packageManager, sources, pins, packageLock, kubeletActive, resolution, noDragging, images, disks,
+	}
+	var out []Finding
+	for _, c := range checks {
+		out = append(out, c(in)...)
+	}
+	slices.SortStableFunc(out, func(a, b Finding) int { return cmp.Compare(rank(a), rank(b)) })
+	return out
+}
+
+func rank(f Finding) int {
+	if f.Severity == Error {
+		return 0
+	}
+	return 1
+}
+
+// Blocked tells whether any finding blocks.
+func Blocked(fs []Finding) bool {
+	return slices.ContainsFunc(fs, func(f Finding) bool { return f.Severity == Error })
+}

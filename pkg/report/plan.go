@@ -1,0 +1,104 @@
+// Package report writes plans, findings and outcomes for people (text) and for programs (JSON).
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
+)
+
+// Plan writes a plan as an operator reads it before saying yes: where each node stands, what changes on it, and every step in order.
+func Plan(w io.Writer, c *cluster.Cluster, p *plan.Plan) {
+	header(w, p)
+	nodes(w, c, p)
+	packages(w, p)
+	if p.Empty() {
+		fmt.Fprintf(w, "\nNothing to do: everything is at %s.\n", p.To)
+		return
+	}
+	fmt.Fprintln(w, "\nSteps:")
+	for _, ph := range p.Phases {
+		fmt.Fprintf(w, "  %s\n", ph.Title)
+		for _, g := range ph.Groups {
+			titles := make([]string, 0, len(g.Steps))
+			for _, s := range g.Steps {
+				titles = append(titles, s.Title)
+			}
+			fmt.Fprintf(w, "    %-14s %s\n", g.Title, strings.Join(titles, " → "))
+		}
+	}
+	fmt.Fprintf(w, "\nThe agent is removed at the end. Plan digest: %s\n", p.Digest)
+}
+
+func header(w io.Writer, p *plan.Plan) {
+	fmt.Fprintf(w, "Context:  %s\nServer:   %s\nUpgrade:  %s → %s\n", orDash(p.Cluster.Context), p.Cluster.Server, p.From, p.To)
+}
+
+// nodes is a table in kubectl's look.
+func nodes(w io.Writer, c *cluster.Cluster, p *plan.Plan) {
+	fmt.Fprintln(w)
+	t := printers.GetNewTabWriter(w)
+	fmt.Fprintln(t, "NODE\tROLE\tKUBELET\tCONTROL PLANE\tTARGET\tPODS TO MOVE")
+	for _, s := range p.Nodes {
+		n, _ := c.Node(s.Name)
+		controlPlane := "-"
+		if api, ok := n.Component("kube-apiserver"); ok {
+			controlPlane = api.Version.String()
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", s.Name, s.Role, s.Kubelet, controlPlane, p.To, len(s.Evicted))
+	}
+	t.Flush()
+}
+
+// packages groups the nodes on which the package manager does the same.
+func packages(w io.Writer, p *plan.Plan) {
+	var order []string
+	same := map[string][]string{}
+	for _, s := range p.Nodes {
+		if len(s.Packages)+len(s.Edits) == 0 {
+			continue
+		}
+		var b strings.Builder
+		for _, e := range s.Edits {
+			fmt.Fprintf(&b, "    %s:\n      - %s\n      + %s\n", e.File, e.Before, e.After)
+		}
+		for _, c := range s.Packages {
+			fmt.Fprintf(&b, "    %s %s %s → %s\n", c.Action, c.Name, orDash(c.From), c.To)
+		}
+		fmt.Fprintf(&b, "    holds kept: %s\n", orDash(strings.Join(s.Held, " ")))
+		if same[b.String()] == nil {
+			order = append(order, b.String())
+		}
+		same[b.String()] = append(same[b.String()], s.Name)
+	}
+	for _, text := range order {
+		fmt.Fprintf(w, "\nPackages on %s:\n%s", strings.Join(same[text], ", "), text)
+	}
+}
+
+// Findings writes what preflight found, each with what to do about it.
+func Findings(w io.Writer, fs []preflight.Finding) {
+	for _, f := range fs {
+		object := ""
+		if f.Object != "" {
+			object = f.Object + ": "
+		}
+		fmt.Fprintf(w, "%s [%s] %s%s\n", f.Severity, f.ID, printers.EscapeTerminal(object), printers.EscapeTerminal(f.Message))
+		if f.Fix != "" {
+			fmt.Fprintf(w, "  fix: %s\n", f.Fix)
+		}
+	}
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

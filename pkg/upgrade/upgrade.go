@@ -1,0 +1,180 @@
+// Package upgrade is the way of one upgrade from beginning to end: observe, preflight, plan, run, verify, clean up.
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/agent"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/record"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+// Options are what the operator chose.
+type Options struct {
+	// To is the target; zero asks for the newest version that the package sources offer, at most one minor ahead.
+	To    version.Version
+	Agent agent.Options
+	// AgentTimeout bounds the wait for the agents to be ready.
+	AgentTimeout time.Duration
+	KeepAgent    bool
+	Plan         plan.Options
+}
+
+// Upgrade is one upgrade of one cluster.
+type Upgrade struct {
+	client *kube.Client
+	opts   Options
+	sink   event.Sink
+	agents *agent.Agents
+
+	lock *record.Lock
+	// deployed is set once the agent's namespace may be there; reached are the nodes whose agent was ready, and may have left files.
+	deployed bool
+	reached  []string
+}
+
+// Prepared is what is known before anything changes.
+type Prepared struct {
+	Cluster *cluster.Cluster
+	// Offered are the versions that the package sources have, by minor; set when no target was asked for.
+	Offered  map[string][]string
+	To       version.Version
+	Findings []preflight.Finding
+	// Plan is nil when preflight blocks.
+	Plan *plan.Plan
+}
+
+// BlockedError says that preflight found errors.
+type BlockedError struct{ Findings []preflight.Finding }
+
+func (e *BlockedError) Error() string {
+	n := 0
+	for _, f := range e.Findings {
+		if f.Severity == preflight.Error {
+			n++
+		}
+	}
+	if n == 1 {
+		return "preflight found 1 error: nothing was changed"
+	}
+	return fmt.Sprintf("preflight found %d errors: nothing was changed", n)
+}
+
+// New makes an upgrade. Close must be called in the end.
+func New(client *kube.Client, opts Options, sink event.Sink) *Upgrade {
+	u := &Upgrade{client: client, opts: opts, sink: sink}
+	u.agents = agent.New(client, opts.Agent, u.waiting)
+	return u
+}
+
+func (u *Upgrade) waiting(what string) { u.sink.Emit(event.Waiting{Time: time.Now(), For: what}) }
+
+func (u *Upgrade) notice(format string, args ...any) {
+	u.sink.Emit(event.Notice{Time: time.Now(), Text: fmt.Sprintf(format, args...)})
+}
+
+func (u *Upgrade) warn(format string, args ...any) {
+	u.sink.Emit(event.Notice{Time: time.Now(), Warning: true, Text: fmt.Sprintf(format, args...)})
+}
+
+// Prepare observes the cluster, judges it and plans. Nothing is changed but for the agent, which Close takes away again.
+// A BlockedError comes together with what is known so far.
+func (u *Upgrade) Prepare(ctx context.Context) (*Prepared, error) {
+	if _, err := u.client.Discovery().ServerVersion(); err != nil {
+		return nil, kube.ExplainConnection(u.client.Config, err)
+	}
+	p := &Prepared{To: u.opts.To}
+	if blocked, err := u.rights(ctx, p); err != nil || blocked != nil {
+		return p, errors.Join(err, orNil(blocked))
+	}
+	u.notice("observe cluster %s", u.client.Config.Host)
+	var err error
+	p.Cluster, err = observe.Cluster(ctx, u.client)
+	if errors.Is(err, observe.ErrNotKubeadm) {
+		return p, p.block(preflight.Finding{ID: "not-kubeadm", Severity: preflight.Error, Message: err.Error()})
+	}
+	if err != nil {
+		return nil, err
+	}
+	// What the API server alone can tell is judged before any agent is sent out.
+	if err := u.judge(p, nil); err != nil {
+		return p, err
+	}
+	if err := u.takeLock(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := u.sendAgents(ctx, p); err != nil {
+		return p, err
+	}
+	reports, err := u.askHosts(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.judge(p, reports); err != nil {
+		return p, err
+	}
+	packages := map[string]hostaction.Resolution{}
+	for node, r := range reports {
+		packages[node] = r.Resolution
+	}
+	p.Plan, err = plan.ForCluster(plan.Input{Cluster: p.Cluster, To: p.To, Packages: packages, Options: u.opts.Plan})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// orNil keeps a nil *BlockedError from becoming an error that is not nil.
+func orNil(b *BlockedError) error {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
+func (p *Prepared) block(f ...preflight.Finding) *BlockedError {
+	p.Findings = append(p.Findings, f...)
+	return &BlockedError{Findings: p.Findings}
+}
+
+// judge runs preflight over what is known.
+func (u *Upgrade) judge(p *Prepared, reports map[string]preflight.HostReport) error {
+	to := p.To
+	if to.IsZero() {
+		to = p.Cluster.Kubeadm.KubernetesVersion
+	}
+	p.Findings = preflight.Run(preflight.Input{
+		Cluster: p.Cluster, To: to, Hosts: reports,
+		DeleteEmptyDir: u.opts.Plan.DeleteEmptyDir, Force: u.opts.Plan.Force,
+	})
+	if preflight.Blocked(p.Findings) {
+		return &BlockedError{Findings: p.Findings}
+	}
+	return nil
+}
+
+func (u *Upgrade) takeLock(ctx context.Context, p *Prepared) error {
+	purpose := "plan"
+	if !p.To.IsZero() {
+		purpose = "upgrade to " + p.To.String()
+	}
+	lock, from, err := record.Acquire(ctx, u.client, purpose)
+	if err != nil {
+		return err
+	}
+	u.lock = lock
+	if from != "" {
+		u.warn("took over the lock of %s, which had stopped renewing it", from)
+	}
+	return nil
+}
