@@ -55,6 +55,15 @@ func watch(o clientOptions) error {
 	defer cancel()
 	// The http client's own limit covers the body too; keep-alive would pin all requests to one endpoint.
 	c := &http.Client{Timeout: o.timeout, Transport: &http.Transport{DisableKeepAlives: !o.keepAlive}}
+	// What is not up yet has not failed: counting begins with the first answer.
+	for get(ctx, c, o.url) != nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(o.every):
+		}
+	}
+	fmt.Printf("%s first answer\n", stamp())
 	t := &totals{lastGood: time.Now()}
 	tick, report := time.NewTicker(o.every), time.NewTicker(o.report)
 	defer tick.Stop()
