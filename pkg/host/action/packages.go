@@ -21,6 +21,18 @@ func resolvePackages(ctx context.Context, a hostaction.ResolvePackages, env Env)
 	return r, nil
 }
 
+func offeredVersions(ctx context.Context, a hostaction.OfferedVersions, env Env) (any, error) {
+	out := map[string][]string{}
+	for _, minor := range a.Minors {
+		offered, err := apt.Offered(ctx, env.Log, env.Work, minor)
+		if err != nil {
+			return nil, err
+		}
+		out[minor] = offered
+	}
+	return out, nil
+}
+
 func downloadPackages(ctx context.Context, a hostaction.DownloadPackages, env Env) (any, error) {
 	p, err := apt.Open(ctx, env.Log, env.Work, a.Version)
 	if err != nil {

@@ -25,6 +25,7 @@ func For(k hostaction.Kind) (f Func, ok bool) {
 	f, ok = map[hostaction.Kind]Func{
 		hostaction.Facts{}.Kind():              typed(facts),
 		hostaction.ResolvePackages{}.Kind():    typed(resolvePackages),
+		hostaction.OfferedVersions{}.Kind():    typed(offeredVersions),
 		hostaction.DownloadPackages{}.Kind():   typed(downloadPackages),
 		hostaction.InstallPackages{}.Kind():    typed(installPackages),
 		hostaction.PullImages{}.Kind():         typed(pullImages),

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/fault"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
 )
 
@@ -21,8 +22,11 @@ func (p *Private) Download(ctx context.Context, versions map[string]string) erro
 	if err := WaitUnlocked(ctx, p.log); err != nil {
 		return err
 	}
-	out, err := proc.Logged(ctx, p.log, "apt-get", install(p.options(), versions, "-q", "--download-only", "--allow-change-held-packages", "-o", lockTimeout)...)
-	return classify(err, out)
+	out, err := proc.Logged(ctx, p.log, "apt-get", install(p.options(), versions, "-q", "--download-only", "-o", lockTimeout)...)
+	if err = classify(err, out); err != nil && fault.Code(err) == "" && ctx.Err() == nil {
+		return refused("download packages", versions, err, out)
+	}
+	return err
 }
 
 // Unpack lays kubeadm's package out in a directory, without installing it. Where the package is not in the cache because that very version is installed, nothing is done.

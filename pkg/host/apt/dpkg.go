@@ -48,7 +48,11 @@ func Repair(ctx context.Context, log io.Writer) error {
 	if err == nil && len(pending) == 0 && strings.TrimSpace(out) == "" {
 		return nil
 	}
-	return proc.Run(ctx, log, "dpkg", "--force-confdef", "--force-confold", "--configure", "-a")
+	if err := proc.Run(ctx, log, "dpkg", "--force-confdef", "--force-confold", "--configure", "-a"); err != nil && ctx.Err() != nil {
+		return err
+	}
+	// A package whose own script fails is not ours to judge here: the versions to come may be its cure, and apt refuses if they are not.
+	return nil
 }
 
 // newer tells by dpkg's own rules whether version a is newer than b.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/fault"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
@@ -33,7 +34,7 @@ func Install(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.
 	if err != nil {
 		return nil, err
 	}
-	done, err := installed(ctx, a.Versions)
+	done, err := installedExactly(ctx, a.Versions)
 	if err != nil {
 		return nil, err
 	}
@@ -44,52 +45,56 @@ func Install(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.
 		}
 		return nil, nil
 	}
-	if err := prepare(ctx, log, work, a); err != nil {
-		return nil, err
-	}
-	changes, err := simulate(ctx, log, nil, a.Versions)
-	if err == nil {
-		err = refuse(changes, a.Forbid)
-	}
+	changes, err := prepare(ctx, log, work, a)
 	if err != nil {
 		return nil, err
 	}
-	return changes, unheld(ctx, log, work.Holds(), changes, func() error {
+	return changes, withoutHolds(ctx, log, work.Holds(), changes, func() error {
 		out, err := proc.Logged(ctx, log, "apt-get", install(nil, a.Versions, "-q", "--no-remove",
 			"-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold", "-o", lockTimeout)...)
-		return classify(err, out)
+		if err = classify(err, out); err != nil && fault.Code(err) == "" && ctx.Err() == nil {
+			return refused("install packages", a.Versions, err, out)
+		}
+		return err
 	})
 }
 
-// prepare refuses on the private view, before anything is changed, and then switches the host's sources.
-func prepare(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.InstallPackages) error {
+// prepare refuses on the private view, before anything is changed, then switches the host's sources and looks again at what they give.
+func prepare(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.InstallPackages) ([]hostaction.PackageChange, error) {
 	p, err := Open(ctx, log, work, a.Version)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer p.Close()
 	if err := p.ensure(ctx, a.Versions); err != nil {
-		return err
+		return nil, err
 	}
-	changes, err := simulate(ctx, log, p.options(), a.Versions)
-	if err == nil {
-		err = refuse(changes, a.Forbid)
-	}
-	if err != nil {
-		return err
+	if _, err := p.allowed(ctx, p.options(), a); err != nil {
+		return nil, err
 	}
 	if err := p.switchSources(work); err != nil {
-		return err
+		return nil, err
 	}
 	known, err := has(ctx, nil, a.Versions)
-	if err != nil || known {
-		return err
+	if err == nil && !known {
+		err = p.UpdateSystem(ctx)
 	}
-	return p.UpdateSystem(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.allowed(ctx, p.systemOptions(), a)
 }
 
-// unheld runs do with the holds lifted of what changes, and restores them whatever happens to do.
-func unheld(ctx context.Context, log io.Writer, record string, changes []hostaction.PackageChange, do func() error) error {
+func (p *Private) allowed(ctx context.Context, opts []string, a hostaction.InstallPackages) ([]hostaction.PackageChange, error) {
+	changes, err := simulate(ctx, p.log, opts, a.Versions)
+	if err != nil {
+		return nil, err
+	}
+	return changes, refuse(changes, a.Forbid)
+}
+
+// withoutHolds runs do with the holds lifted of what changes, and restores them whatever happens to do.
+func withoutHolds(ctx context.Context, log io.Writer, record string, changes []hostaction.PackageChange, do func() error) error {
 	recorded, err := recordHolds(ctx, record)
 	if err != nil {
 		return err
@@ -108,7 +113,7 @@ func unheld(ctx context.Context, log io.Writer, record string, changes []hostact
 	return errors.Join(err, restoreHolds(ctx, log, record, recorded))
 }
 
-func installed(ctx context.Context, versions map[string]string) (bool, error) {
+func installedExactly(ctx context.Context, versions map[string]string) (bool, error) {
 	pkgs, _, err := Installed(ctx, order(versions))
 	if err != nil {
 		return false, err

@@ -31,6 +31,8 @@ type Private struct {
 
 	target version.Version
 	dir    string
+	// status is a copy of dpkg's database without our holds.
+	status string
 	log    io.Writer
 	unlock func()
 }
@@ -74,7 +76,8 @@ func Open(ctx context.Context, log io.Writer, work workdir.Dir, target version.V
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(p.writeSources(), p.seedLists()); err != nil {
+	p.status, err = unheld(p.dir)
+	if err := errors.Join(err, p.writeSources(), p.seedLists()); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -117,9 +120,15 @@ func (p *Private) options() []string {
 		"Dir::Etc::sourcelist=/dev/null",
 		"Dir::Etc::sourceparts="+filepath.Join(p.dir, "etc"),
 		"Dir::State::lists="+filepath.Join(p.dir, "lists"),
+		"Dir::State::status="+p.status,
 		"Dir::Cache::pkgcache="+filepath.Join(p.dir, "pkgcache.bin"),
 		"Dir::Cache::srcpkgcache="+filepath.Join(p.dir, "srcpkgcache.bin"),
 	)
+}
+
+// systemOptions make apt use the host's own sources and lists, and only look beyond the holds.
+func (p *Private) systemOptions() []string {
+	return options("Dir::State::status="+p.status, "Dir::Cache::pkgcache="+filepath.Join(p.dir, "system-pkgcache.bin"))
 }
 
 func options(settings ...string) []string {

@@ -75,7 +75,7 @@ func notFound(name string, offered []string, p *Private) error {
 }
 
 func (p *Private) sizes(ctx context.Context, r *hostaction.Resolution, all []hostaction.PackageChange) error {
-	out, err := proc.Output(ctx, "apt-get", install(p.options(), r.Versions, "-q", "--print-uris", "--allow-change-held-packages")...)
+	out, err := proc.Output(ctx, "apt-get", install(p.options(), r.Versions, "-q", "--print-uris")...)
 	if err != nil {
 		return err
 	}

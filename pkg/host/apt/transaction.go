@@ -2,7 +2,9 @@ package apt
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -37,11 +39,29 @@ func install(opts []string, versions map[string]string, extra ...string) []strin
 	return args
 }
 
-// simulate lists what apt would change, held packages and removals included.
+// simulate lists what apt would change, removals included.
 func simulate(ctx context.Context, log io.Writer, opts []string, versions map[string]string) ([]hostaction.PackageChange, error) {
-	out, err := proc.Logged(ctx, log, "apt-get", install(opts, versions, "-q", "-s", "--allow-change-held-packages")...)
+	out, err := proc.Logged(ctx, log, "apt-get", install(opts, versions, "-q", "-s")...)
 	if err != nil {
-		return nil, err
+		return nil, refused("simulate installation", versions, err, out)
 	}
 	return ParseSimulation(out, newer(ctx)), nil
+}
+
+// unmet are the lines in which apt says why a transaction cannot be: "E: ..." and " kubeadm : Depends: cri-tools (>= 1.34.0) but ...".
+var unmet = regexp.MustCompile(`(?m)^(E: .*|\s+\S+ : .*|\s+(?:Pre-?)?(?:Depends|Conflicts|Breaks): .*)$`)
+
+// refused keeps apt's reasons of all that it said; the whole is in the log.
+func refused(doing string, versions map[string]string, err error, out string) error {
+	var asked, why []string
+	for _, n := range order(versions) {
+		asked = append(asked, n+"="+versions[n])
+	}
+	for _, l := range unmet.FindAllString(out, -1) {
+		why = append(why, strings.Join(strings.Fields(l), " "))
+	}
+	if len(why) == 0 {
+		return fmt.Errorf("%s %s: %w", doing, strings.Join(asked, " "), err)
+	}
+	return fmt.Errorf("%s %s: %s", doing, strings.Join(asked, " "), strings.Join(why, "; "))
 }
