@@ -21,11 +21,14 @@ func render(primary module.Version, mod *modfile.File, extra []module.Version) (
 	}
 	replaces := map[string]string{}
 	for _, r := range mod.Replace {
-		switch {
-		case r.New.Version != "":
+		if r.New.Version != "" {
 			replaces[r.Old.Path] = r.New.Path + " " + r.New.Version
-		case strings.HasPrefix(r.New.Path, "./staging/"):
-			replaces[r.Old.Path] = r.Old.Path + " v0." + strings.SplitN(primary.Version, ".", 2)[1]
+		}
+	}
+	// Kubernetes requires the modules it keeps under staging/ at no version, and finds them by path or workspace.
+	for _, r := range mod.Require {
+		if r.Mod.Version == "v0.0.0" && strings.HasPrefix(r.Mod.Path, "k8s.io/") {
+			replaces[r.Mod.Path] = r.Mod.Path + " v0." + strings.SplitN(primary.Version, ".", 2)[1]
 		}
 	}
 	for _, m := range extra {

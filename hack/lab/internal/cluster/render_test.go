@@ -1,0 +1,75 @@
+package cluster
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/topologies"
+	"sigs.k8s.io/yaml"
+)
+
+func state(t *testing.T, name string) *State {
+	t.Helper()
+	data, err := topologies.FS.ReadFile(name + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := topology.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewState(t.TempDir(), "x", top, netip.MustParsePrefix("10.9.8.0/24"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestKubeadmConfigurations(t *testing.T) {
+	k := secrets{Token: "abcdef.0123456789abcdef", CertificateKey: "11", CAHash: "sha256:22"}
+	for _, name := range []string{"basic", "ha"} {
+		s := state(t, name)
+		text, err := s.initConfig(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, doc := range strings.Split(text, "\n---\n") {
+			if err := yaml.UnmarshalStrict([]byte(doc), &map[string]any{}); err != nil {
+				t.Errorf("%s: %v\n%s", name, err, doc)
+			}
+		}
+		if has := strings.Contains(text, "controlPlaneEndpoint: 10.9.8.5:6443"); has != (name == "ha") {
+			t.Errorf("%s: control plane endpoint: %v", name, has)
+		}
+		for _, n := range s.Nodes[1:] {
+			text, err := s.joinConfig(n, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if has := strings.Contains(text, "controlPlane:"); has != (n.Role == topology.ControlPlane) {
+				t.Errorf("%s %s: joins as control plane: %v", name, n.Name, has)
+			}
+		}
+	}
+}
+
+func TestRoutesLeadToAllOtherNodes(t *testing.T) {
+	s := state(t, "basic")
+	if got, want := s.routes(s.Nodes[1]), "10.244.1.0/24 10.9.8.11\n10.244.3.0/24 10.9.8.13\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestHAProxyKnowsEveryControlPlane(t *testing.T) {
+	got := state(t, "ha").haproxyConfig()
+	for _, want := range []string{"server cp-1 10.9.8.11:6443", "server cp-2 10.9.8.12:6443", "server cp-3 10.9.8.13:6443"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("lacks %q", want)
+		}
+	}
+	if strings.Contains(got, "w-1") {
+		t.Error("names a worker")
+	}
+}
