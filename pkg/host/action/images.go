@@ -79,7 +79,7 @@ func pull(ctx context.Context, images []string, env Env) ([]hostaction.PulledIma
 	var missing []string
 	for _, p := range out {
 		if p.Error != "" {
-			missing = append(missing, p.Error)
+			missing = append(missing, p.Image+": "+p.Error)
 		}
 	}
 	if len(missing) > 0 {
@@ -100,7 +100,7 @@ func pullOne(ctx context.Context, rt *cri.Images, image string, env Env) hostact
 	switch {
 	case err != nil:
 		p.Error = err.Error()
-		fmt.Fprintln(env.Log, p.Error)
+		fmt.Fprintf(env.Log, "cannot pull %s: %s\n", image, p.Error)
 	case there:
 		fmt.Fprintf(env.Log, "%s is there\n", image)
 	default:

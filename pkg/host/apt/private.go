@@ -77,7 +77,7 @@ func Open(ctx context.Context, log io.Writer, work workdir.Dir, target version.V
 		return nil, err
 	}
 	p.status, err = unheld(p.dir)
-	if err := errors.Join(err, p.writeSources(), p.seedLists()); err != nil {
+	if err := errors.Join(err, p.writeSources(), p.seedLists(), p.writeConfigs()); err != nil {
 		p.Close()
 		return nil, err
 	}
@@ -111,32 +111,6 @@ func sameLines(files map[string][]byte, before []Source) []Source {
 		}
 	}
 	return out
-}
-
-// options make apt use the view instead of the host's sources and lists. Pins, keys, credentials and proxies stay the host's,
-// and so does the cache of archives: what is downloaded by the view is found by the real installation.
-func (p *Private) options() []string {
-	return options(
-		"Dir::Etc::sourcelist=/dev/null",
-		"Dir::Etc::sourceparts="+filepath.Join(p.dir, "etc"),
-		"Dir::State::lists="+filepath.Join(p.dir, "lists"),
-		"Dir::State::status="+p.status,
-		"Dir::Cache::pkgcache="+filepath.Join(p.dir, "pkgcache.bin"),
-		"Dir::Cache::srcpkgcache="+filepath.Join(p.dir, "srcpkgcache.bin"),
-	)
-}
-
-// systemOptions make apt use the host's own sources and lists, and only look beyond the holds.
-func (p *Private) systemOptions() []string {
-	return options("Dir::State::status="+p.status, "Dir::Cache::pkgcache="+filepath.Join(p.dir, "system-pkgcache.bin"))
-}
-
-func options(settings ...string) []string {
-	var args []string
-	for _, s := range settings {
-		args = append(args, "-o", s)
-	}
-	return args
 }
 
 func (p *Private) writeSources() error {

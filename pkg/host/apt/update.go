@@ -41,26 +41,19 @@ func writeOnly(dir string, files map[string][]byte, sources []Source) error {
 
 // Update fetches the lists of the Kubernetes sources into the view.
 func (p *Private) Update(ctx context.Context) error {
-	return p.update(ctx, p.options())
+	return p.update(ctx, viewUpdateConf)
 }
 
-// UpdateSystem fetches them into the host's own lists. Cleaning up is off: apt would remove the lists of every source that it does not see.
+// UpdateSystem fetches them into the host's own lists.
 func (p *Private) UpdateSystem(ctx context.Context) error {
 	if err := WaitUnlocked(ctx, p.log); err != nil {
 		return err
 	}
-	return p.update(ctx, nil)
+	return p.update(ctx, systemUpdateConf)
 }
 
-func (p *Private) update(ctx context.Context, opts []string) error {
-	args := append(opts, options(
-		"Dir::Etc::sourcelist=/dev/null",
-		"Dir::Etc::sourceparts="+filepath.Join(p.dir, "only"),
-		"APT::Get::List-Cleanup=0",
-		// Otherwise a repository that cannot be reached is only a warning, and apt goes on with what it fetched some day.
-		"APT::Update::Error-Mode=any",
-	)...)
-	out, err := proc.Logged(ctx, p.log, "apt-get", append(args, "-q", "update")...)
+func (p *Private) update(ctx context.Context, conf string) error {
+	out, err := proc.Logged(ctx, p.log, "apt-get", append(p.config(conf), "-q", "update")...)
 	if err = classify(err, out); fault.Code(err) != "" || ctx.Err() != nil {
 		return err
 	}

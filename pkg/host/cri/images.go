@@ -3,6 +3,7 @@ package cri
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"google.golang.org/grpc"
@@ -34,12 +35,12 @@ func Connect(socket string) (*Images, error) {
 // Close ends the connection.
 func (i *Images) Close() error { return i.conn.Close() }
 
-// Present tells whether the runtime has an image.
+// Present tells whether the runtime has an image. Errors of this and of Pull are the runtime's own words.
 func (i *Images) Present(ctx context.Context, image string) (bool, error) {
 	var resp runtime.ImageStatusResponse
 	err := i.call(ctx, "ImageStatus", &runtime.ImageStatusRequest{Image: &runtime.ImageSpec{Image: image}}, &resp)
 	if err != nil {
-		return false, fmt.Errorf("look for image %s: %w", image, err)
+		return false, errors.New(status.Convert(err).Message())
 	}
 	return resp.Image != nil, nil
 }
@@ -49,7 +50,7 @@ func (i *Images) Pull(ctx context.Context, image string) error {
 	var resp runtime.PullImageResponse
 	err := i.call(ctx, "PullImage", &runtime.PullImageRequest{Image: &runtime.ImageSpec{Image: image}}, &resp)
 	if err != nil {
-		return fmt.Errorf("pull image %s: %w", image, err)
+		return errors.New(status.Convert(err).Message())
 	}
 	return nil
 }
