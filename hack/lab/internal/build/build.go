@@ -79,7 +79,7 @@ func (b *builder) programs(ctx context.Context, t *topology.Topology) error {
 	}
 	b.assets.Registry = filepath.Join(dir, "registry")
 	for _, v := range t.Versions() {
-		if _, err := b.commands(ctx, gobuild.Kubernetes(v)); err != nil {
+		if _, err := b.kubernetes(ctx, v); err != nil {
 			return err
 		}
 	}
@@ -92,6 +92,10 @@ func (b *builder) commands(ctx context.Context, s gobuild.Spec) (string, error) 
 		b.log.Say("building %s %s (minutes, once)", s.Name, s.Version)
 	}
 	return gobuild.Build(ctx, b.cache, s, b.logFile(s.Name+"-"+s.Version))
+}
+
+func (b *builder) kubernetes(ctx context.Context, version string) (string, error) {
+	return b.commands(ctx, gobuild.Kubernetes(version, b.pins.Staging[version]))
 }
 
 func (b *builder) images(ctx context.Context, t *topology.Topology) error {
@@ -109,7 +113,7 @@ func (b *builder) images(ctx context.Context, t *topology.Topology) error {
 
 // release asks the release's own kubeadm which images it wants, and describes each.
 func (b *builder) release(ctx context.Context, version string) ([]images.Image, error) {
-	dir, err := b.commands(ctx, gobuild.Kubernetes(version))
+	dir, err := b.kubernetes(ctx, version)
 	if err != nil {
 		return nil, err
 	}

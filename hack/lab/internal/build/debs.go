@@ -17,7 +17,7 @@ func (b *builder) debs(ctx context.Context, version string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	bin, err := b.commands(ctx, gobuild.Kubernetes(version))
+	bin, err := b.kubernetes(ctx, version)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -29,10 +30,7 @@ func (s *State) prepare(ctx context.Context, n Node, a *build.Assets, log *progr
 	if err := s.create(ctx, n, a); err != nil {
 		return err
 	}
-	if err := waitFor(ctx, 2*time.Minute, "containerd to run", func() error {
-		_, err := docker.Exec(ctx, "", n.Container, "systemctl", "is-active", "lab-boot", "containerd")
-		return err
-	}); err != nil {
+	if err := waitFor(ctx, 2*time.Minute, "containerd to run", func() error { return s.runs(ctx, n) }); err != nil {
 		return err
 	}
 	log.Say("%s: started", n.Name)
@@ -44,6 +42,18 @@ func (s *State) prepare(ctx context.Context, n Node, a *build.Assets, log *progr
 		return s.pull(ctx, n, a)
 	}
 	return nil
+}
+
+// runs says whether the machine has started. One whose first process has ended will not start by waiting longer.
+func (s *State) runs(ctx context.Context, n Node) error {
+	_, err := docker.Exec(ctx, "", n.Container, "systemctl", "is-active", "lab-boot", "containerd")
+	if err == nil {
+		return nil
+	}
+	if state, inspectErr := docker.Output(ctx, "inspect", "--format", "{{.State.Status}} with {{.State.ExitCode}}", n.Container); inspectErr == nil && strings.HasPrefix(state, "exited") {
+		return fmt.Errorf("%w: its first process %s", errFinal, state)
+	}
+	return err
 }
 
 func (s *State) create(ctx context.Context, n Node, a *build.Assets) error {
@@ -116,14 +126,17 @@ func (s *State) pull(ctx context.Context, n Node, a *build.Assets) error {
 	return nil
 }
 
-// waitFor asks again until there is no error, and says what it waited for when time is up.
+// errFinal marks a failure that asking again will not mend.
+var errFinal = errors.New("the machine ended")
+
+// waitFor asks again until there is no error or a final one, and says what it waited for when time is up.
 func waitFor(ctx context.Context, limit time.Duration, what string, ask func() error) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for tick := time.NewTicker(150 * time.Millisecond); ; {
 		err := ask()
-		if err == nil {
-			return nil
+		if err == nil || errors.Is(err, errFinal) {
+			return err
 		}
 		select {
 		case <-limited.Done():

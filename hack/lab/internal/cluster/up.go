@@ -55,6 +55,7 @@ func bringUp(ctx context.Context, o Options, a *build.Assets, log *progress.Log)
 	if err := os.MkdirAll(filepath.Join(o.Root, o.Name, "logs"), 0o755); err != nil {
 		return nil, fmt.Errorf("create state folder: %w", err)
 	}
+	raiseInotify(log)
 	p, err := network(ctx, o.Name, o.Topology.Subnet, filepath.Join(o.Root, o.Name, "logs", "network.log"))
 	if err != nil {
 		return nil, err

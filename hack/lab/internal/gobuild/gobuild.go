@@ -20,6 +20,7 @@ type Spec struct {
 	Version  string // folder under it
 	Primary  module.Version
 	Extra    []module.Version
+	Instead  map[string]string // modules to take at another version
 	Packages []string
 	Tags     string
 	LDFlags  string
@@ -57,7 +58,7 @@ func prepare(ctx context.Context, src string, s Spec, log string) error {
 	if err != nil {
 		return err
 	}
-	text, err := render(s.Primary, mod, s.Extra)
+	text, err := render(s.Primary, mod, s.Extra, s.Instead)
 	if err != nil {
 		return err
 	}

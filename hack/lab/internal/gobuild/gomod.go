@@ -14,7 +14,7 @@ import (
 
 // render writes the go.mod of a small module that pins the primary one and repeats what only a main module can
 // say: replacements, and the GODEBUG defaults that its authors tested with.
-func render(primary module.Version, mod *modfile.File, extra []module.Version) (string, error) {
+func render(primary module.Version, mod *modfile.File, extra []module.Version, instead map[string]string) (string, error) {
 	requires := map[string]string{primary.Path: primary.Version}
 	for _, r := range mod.Require {
 		requires[r.Mod.Path] = r.Mod.Version
@@ -30,6 +30,9 @@ func render(primary module.Version, mod *modfile.File, extra []module.Version) (
 		if r.Mod.Version == "v0.0.0" && strings.HasPrefix(r.Mod.Path, "k8s.io/") {
 			replaces[r.Mod.Path] = r.Mod.Path + " v0." + strings.SplitN(primary.Version, ".", 2)[1]
 		}
+	}
+	for p, v := range instead {
+		replaces[p] = p + " " + v
 	}
 	for _, m := range extra {
 		if semver.Compare(requires[m.Path], m.Version) < 0 {
@@ -65,5 +68,5 @@ func parse(path string) (*modfile.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read go.mod: %w", err)
 	}
-	return modfile.ParseLax(path, data, nil)
+	return modfile.Parse(path, data, nil)
 }

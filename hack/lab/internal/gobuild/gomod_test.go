@@ -27,12 +27,12 @@ replace (
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := render(module.Version{Path: "k8s.io/kubernetes", Version: "v1.33.13"}, mod, []module.Version{{Path: "example.com/a", Version: "v1.3.0"}})
+	got, err := render(module.Version{Path: "k8s.io/kubernetes", Version: "v1.33.13"}, mod, []module.Version{{Path: "example.com/a", Version: "v1.3.0"}}, map[string]string{"k8s.io/late": "v0.33.9"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"go 1.24.0\n", "godebug default=go1.24\n", "require k8s.io/kubernetes v1.33.13\n", "require example.com/a v1.3.0\n",
-		"replace k8s.io/api => k8s.io/api v0.33.13\n", "replace example.com/b => example.com/fork v1.0.0\n"} {
+		"replace k8s.io/late => k8s.io/late v0.33.9\n", "replace k8s.io/api => k8s.io/api v0.33.13\n", "replace example.com/b => example.com/fork v1.0.0\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("lacks %q:\n%s", want, got)
 		}

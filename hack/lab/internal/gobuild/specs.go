@@ -9,8 +9,8 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// Kubernetes builds every command of a release.
-func Kubernetes(version string) Spec {
+// Kubernetes builds every command of a release. instead names modules of the release to take at another version.
+func Kubernetes(version string, instead map[string]string) Spec {
 	const root = "k8s.io/kubernetes"
 	var pkgs []string
 	for _, c := range []string{"kubeadm", "kubelet", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"} {
@@ -25,7 +25,7 @@ func Kubernetes(version string) Spec {
 		}
 	}
 	return Spec{Name: "kubernetes", Version: version, Primary: module.Version{Path: root, Version: version},
-		Packages: pkgs, Tags: "grpcnotrace", LDFlags: strings.Join(flags, " ")}
+		Instead: instead, Packages: pkgs, Tags: "grpcnotrace", LDFlags: strings.Join(flags, " ")}
 }
 
 // Etcd builds server and tools of a release. tools is the version of the tools' source: the same, or an older one

@@ -17,6 +17,8 @@ type Pins struct {
 	Distribution string              `json:"distribution"`
 	Packages     map[string]Packages `json:"packages"`
 	EtcdTools    map[string]string   `json:"etcdTools"`
+
+	Staging map[string]map[string]string `json:"staging"`
 }
 
 // Packages are the versions beside kubeadm, kubelet and kubectl in a minor's repository.
