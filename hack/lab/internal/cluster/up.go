@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/build"
@@ -39,7 +40,12 @@ func Up(ctx context.Context, o Options, a *build.Assets, log *progress.Log) (*St
 		if logErr := s.Logs(clean, kept); logErr != nil {
 			log.Say("collecting logs: %v", logErr)
 		}
-		err = fmt.Errorf("%w\nlogs of the failed bring-up: %s", err, kept)
+		// What failed names a log in the folder that is about to go.
+		text := err.Error()
+		if !o.Keep {
+			text = strings.ReplaceAll(text, filepath.Join(s.dir, "logs"), filepath.Join(kept, "lab"))
+		}
+		err = fmt.Errorf("%s\nlogs of the failed bring-up: %s", text, kept)
 	}
 	if o.Keep {
 		return nil, err

@@ -67,7 +67,7 @@ func Base(ctx context.Context, cache, suite, mirror, log string) (string, error)
 			return err
 		}
 		return run.Do(ctx, run.Cmd{Args: []string{"tar", "-C", tree, "--numeric-owner", "--exclude=./var/cache/apt/archives/*.deb",
-			"--exclude=./var/lib/apt/lists/*_*", "--exclude=./dev/*", "--exclude=./proc/*", "--exclude=./usr/share/doc/*", "-cf", tmp, "."}, Log: log})
+			"--exclude=./var/cache/apt/*.bin", "--exclude=./var/lib/apt/lists/*_*", "--exclude=./dev/*", "--exclude=./proc/*", "--exclude=./usr/share/doc/*", "-cf", tmp, "."}, Log: log})
 	})
 }
 
