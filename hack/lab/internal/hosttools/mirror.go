@@ -7,10 +7,8 @@ import (
 	"strings"
 )
 
-// DefaultMirror is used where this machine names none.
-const DefaultMirror = "http://deb.debian.org/debian"
-
-// Mirror finds the Debian mirror that this machine uses, so that the lab asks no other.
+// Mirror finds the Debian mirror that this machine uses, so that the lab asks no other. It is empty where the machine
+// names none; debootstrap then has a default of its own.
 func Mirror(root string) string {
 	files := []string{filepath.Join(root, "etc/apt/sources.list")}
 	for _, glob := range []string{"*.sources", "*.list"} {
@@ -29,7 +27,7 @@ func Mirror(root string) string {
 			}
 		}
 	}
-	return DefaultMirror
+	return ""
 }
 
 // uris lists the addresses in an apt source file of either style.

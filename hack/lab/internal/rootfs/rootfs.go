@@ -63,7 +63,11 @@ func Base(ctx context.Context, cache, suite, mirror, log string) (string, error)
 	out := filepath.Join(cache, "rootfs", suite+"-"+id+".tar")
 	return out, store.OnceFile(out, func(tmp string) error {
 		tree := filepath.Join(filepath.Dir(tmp), "tree")
-		if err := run.Do(ctx, run.Cmd{Args: []string{"debootstrap", "--variant=minbase", "--include=" + strings.Join(packages, ","), suite, tree, mirror}, Log: log}); err != nil {
+		args := []string{"debootstrap", "--variant=minbase", "--include=" + strings.Join(packages, ","), suite, tree}
+		if mirror != "" {
+			args = append(args, mirror)
+		}
+		if err := run.Do(ctx, run.Cmd{Args: args, Log: log}); err != nil {
 			return err
 		}
 		return run.Do(ctx, run.Cmd{Args: []string{"tar", "-C", tree, "--numeric-owner", "--exclude=./var/cache/apt/archives/*.deb",
