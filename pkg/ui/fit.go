@@ -1,0 +1,87 @@
+package ui
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
+)
+
+// fit leaves out rows until the rest is not higher than height. Neighbours that are left out share one line that counts them.
+// When that is not enough, the counting lines go too, then rows that matter, and at last what lies below.
+func fit(rows []row, height int) []row {
+	hidden := make([]bool, len(rows))
+	out := rows
+	for _, i := range expendable(rows) {
+		if rows[i].rank >= detail {
+			out = without(rows, hidden)
+		}
+		if len(out) <= height {
+			return out
+		}
+		hidden[i] = true
+		out = collapse(rows, hidden)
+	}
+	out = without(rows, hidden)
+	return out[:min(len(out), max(0, height))]
+}
+
+// expendable lists the rows that may be left out, in the order in which they go.
+func expendable(rows []row) []int {
+	var out []int
+	for k := farGroup; k < fixed; k++ {
+		var same []int
+		for i, r := range rows {
+			if r.rank == k {
+				same = append(same, i)
+			}
+		}
+		if k != doneGroup && k != donePhase {
+			slices.Reverse(same)
+		}
+		out = append(out, same...)
+	}
+	return out
+}
+
+func without(rows []row, hidden []bool) []row {
+	var out []row
+	for i, r := range rows {
+		if !hidden[i] {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// collapse replaces each stretch of hidden rows of one depth by a line that counts them.
+func collapse(rows []row, hidden []bool) []row {
+	var out []row
+	for i := 0; i < len(rows); {
+		end := i
+		for end < len(rows) && hidden[end] && rows[end].depth == rows[i].depth {
+			end++
+		}
+		if end-i < 2 { // a line that counts one would take as much room as the one
+			out = append(out, rows[i])
+			i++
+			continue
+		}
+		out = append(out, count(rows[i:end]))
+		i = end
+	}
+	return out
+}
+
+func count(rows []row) row {
+	done := !slices.ContainsFunc(rows, func(r row) bool { return r.state != event.Done && r.state != event.Already })
+	what := ""
+	if rows[0].depth == 0 {
+		what = " phases"
+	}
+	text := fmt.Sprintf("  %d more%s", len(rows), what)
+	if done {
+		text = fmt.Sprintf("  %d%s done", len(rows), what)
+	}
+	return row{depth: rows[0].depth, line: line{{text: text}}}
+}
