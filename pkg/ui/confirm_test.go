@@ -12,7 +12,7 @@ import (
 
 func TestConfirm(t *testing.T) {
 	for in, want := range map[string]bool{
-		"y\n": true, "YES\r\n": true, " yes \n": true, "\n": false, "n\n": false, "yeah\n": false, "": false, "y": false,
+		"y\n": true, "YES\r\n": true, "yes \n": true, "\n": false, "n\n": false, "yeah\n": false, "": false, "y": false,
 	} {
 		var out bytes.Buffer
 		got, err := Confirm(t.Context(), strings.NewReader(in), &out, true, "Upgrade?")

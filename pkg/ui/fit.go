@@ -57,18 +57,18 @@ func without(rows []row, hidden []bool) []row {
 // collapse replaces each stretch of hidden rows of one depth by a line that counts them.
 func collapse(rows []row, hidden []bool) []row {
 	var out []row
-	for i := 0; i < len(rows); {
-		end := i
-		for end < len(rows) && hidden[end] && rows[end].depth == rows[i].depth {
-			end++
+	for from := 0; from < len(rows); {
+		to := from
+		for to < len(rows) && hidden[to] && rows[to].depth == rows[from].depth {
+			to++
 		}
-		if end-i < 2 { // a line that counts one would take as much room as the one
-			out = append(out, rows[i])
-			i++
-			continue
+		if to-from < 2 { // a line that counts one would take as much room as the one
+			to = from + 1
+			out = append(out, rows[from])
+		} else {
+			out = append(out, count(rows[from:to]))
 		}
-		out = append(out, count(rows[i:end]))
-		i = end
+		from = to
 	}
 	return out
 }

@@ -34,13 +34,13 @@ type rank int
 
 const (
 	// The first five go with a line that counts them.
-	farGroup   rank = iota // a node that has not begun, last first
-	doneGroup              // a node that is done, first first
-	farPhase               // a phase that has not begun, last first
-	donePhase              // a phase that is done, first first
+	farGroup   rank = iota // a node that has not begun, from the last on
+	doneGroup              // a node that is done, from the first on
+	farPhase               // a phase that has not begun, from the last on
+	donePhase              // a phase that is done, from the first on
 	nextGroup              // the node that comes next
 	detail                 // what a step waits for
-	aliveGroup             // a node that is worked on, last first
+	aliveGroup             // a node that is worked on, from the last on
 	heading                // the phase that is worked on
 	fixed                  // the title, failures, what the run waits for
 )
@@ -108,13 +108,12 @@ func (l Look) phase(m *Model, p event.Phase, now time.Time) []row {
 // group draws a node: its step while it is worked on, and below what that waits for, or why it failed.
 func (l Look) group(m *Model, g event.Group, now time.Time) []row {
 	s := sum(m.of(g))
-	r := row{depth: 1, state: s.state, line: line{l.mark(s.state, now), {text: " " + clean(g.Title)}}}
-	out := []row{r}
+	out := []row{{depth: 1, state: s.state, line: line{l.mark(s.state, now), {text: " " + clean(g.Title)}}}}
 	switch {
 	case s.current != nil:
 		c := s.current
 		out[0].rank = aliveGroup
-		out[0].line = append(r.line, span{text: "  " + clean(c.Title)}, span{fmt.Sprintf("  %d/%d", s.nth, len(g.Steps)), l.Palette.Faint})
+		out[0].line = append(out[0].line, span{text: "  " + clean(c.Title)}, span{fmt.Sprintf("  %d/%d", s.nth, len(g.Steps)), l.Palette.Faint})
 		if c.State == event.Failed {
 			out[0].rank = fixed
 			out[0].line = append(out[0].line, span{"  failed after " + short(c.Took), l.Palette.Failed})
@@ -133,7 +132,7 @@ func (l Look) group(m *Model, g event.Group, now time.Time) []row {
 		out[0].rank = aliveGroup
 	default:
 		out[0].rank = doneGroup
-		out[0].line = append(r.line, l.ending(s, now)...)
+		out[0].line = append(out[0].line, l.ending(s, now)...)
 	}
 	return out
 }

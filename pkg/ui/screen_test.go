@@ -23,6 +23,7 @@ type terminal struct {
 }
 
 func newTerminal(t *testing.T, width, height int) *terminal {
+	t.Helper()
 	return &terminal{t: t, width: width, height: height, rows: [][]rune{nil}}
 }
 
