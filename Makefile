@@ -1,0 +1,86 @@
+# Everything here is a short name for a command that also works by itself.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+MODULE := github.com/kubectl-upgrade/kubectl-upgrade
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
+# The reference that agent-image pushes to and that the plugin takes as its default.
+AGENT_IMAGE ?=
+TOPOLOGY ?= basic
+NAME ?= $(TOPOLOGY)
+SCENARIO ?= basic
+
+STAMP := -X $(MODULE)/pkg/buildinfo.version=$(VERSION) -X $(MODULE)/pkg/buildinfo.commit=$(COMMIT) -X $(MODULE)/pkg/buildinfo.agentImage=$(AGENT_IMAGE)
+LAB := go -C hack/lab run .
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/kubectl-upgrade and bin/host-agent (VERSION, AGENT_IMAGE)
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)' -o bin/kubectl-upgrade ./cmd/kubectl-upgrade
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w $(STAMP)' -o bin/host-agent ./cmd/host-agent
+
+.PHONY: demo
+demo: ## Upgrade a real cluster on this machine and watch it (Linux, root)
+	go run ./test/e2e --scenario demo
+
+.PHONY: test
+test: ## Run everything that CI runs, real cluster included (Linux, root)
+	bash .ci/run
+
+.PHONY: test-unit
+test-unit: ## Run the unit tests of both modules with the race detector
+	go test -race ./...
+	go -C hack/lab test -race ./...
+
+.PHONY: lint
+lint: ## Run golangci-lint over both modules
+	hack/lint.sh
+
+.PHONY: fmt
+fmt: ## Format all Go code
+	hack/lint.sh fmt
+
+.PHONY: verify
+verify: ## Check formatting, go vet, go.mod, quoted help texts and lint
+	hack/verify.sh
+	hack/lint.sh
+
+.PHONY: docs
+docs: ## Bring the help texts in the docs up to date
+	hack/verify-help.sh --write
+
+.PHONY: agent-image
+agent-image: build ## Put the agent in an image: push it to AGENT_IMAGE, or write dist/host-agent.tar
+	@mkdir -p dist
+	go run ./hack/image --binary bin/host-agent --name host-agent --version '$(VERSION)' --platform "linux/$$(go env GOARCH)" \
+		$(if $(AGENT_IMAGE),--push '$(AGENT_IMAGE)',--tar dist/host-agent.tar)
+
+.PHONY: lab-build
+lab-build: ## Fill the lab's cache for TOPOLOGY
+	$(LAB) build --topology $(TOPOLOGY)
+
+.PHONY: lab-up
+lab-up: ## Bring up a real cluster of TOPOLOGY called NAME
+	$(LAB) up --topology $(TOPOLOGY) --name $(NAME)
+
+.PHONY: lab-down
+lab-down: ## Remove the cluster called NAME
+	$(LAB) down --name $(NAME)
+
+.PHONY: lab-logs
+lab-logs: ## Collect the logs of the cluster called NAME in dist/lab-logs
+	$(LAB) logs --name $(NAME) --to $(CURDIR)/dist/lab-logs
+
+.PHONY: e2e
+e2e: ## Run one SCENARIO against the lab: basic or bad-input
+	go run ./test/e2e --scenario $(SCENARIO)
+
+.PHONY: clean
+clean: ## Remove what was built; the caches stay
+	rm -rf bin dist
