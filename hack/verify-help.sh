@@ -10,11 +10,12 @@ go build -o "$new/kubectl-upgrade" ./cmd/kubectl-upgrade
 
 status=0
 for page in README.md docs/*.md; do
+	quoted=
 	while IFS= read -r line; do
 		if [[ $line == '<!-- /help -->' ]]; then
 			quoted=
 		fi
-		if [[ ! ${quoted-} ]]; then
+		if [[ ! $quoted ]]; then
 			printf '%s\n' "$line"
 		fi
 		if [[ $line =~ ^'<!-- help: '(.*)' -->'$ ]]; then
