@@ -22,9 +22,7 @@ func run() int {
 		Stop:      stop,
 		Args:      os.Args[1:],
 	}
-	root := cli.NewRoot(in)
-	root.SetArgs(in.Args)
-	err := root.ExecuteContext(ctx)
+	err := cli.NewRoot(in).ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
 const poll = 500 * time.Millisecond
@@ -46,20 +47,20 @@ func (e *RefusedError) Error() string {
 
 // Ensure creates namespace and DaemonSet. Admission is asked first with a dry run of the very pod, because a DaemonSet
 // is accepted where its pods are not, and then says nothing but "0 scheduled" (rancher#36559).
-func (a *Agents) Ensure(ctx context.Context) error {
+func (a *Agents) Ensure(ctx context.Context, server version.Version) error {
 	if err := a.awaitGone(ctx); err != nil {
 		return err
 	}
 	if _, err := a.client.CoreV1().Namespaces().Create(ctx, namespace(), metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		return refused(err, "create namespace %q", Namespace)
 	}
-	t := podTemplate(a.opts)
+	t := podTemplate(a.opts, server)
 	pod := &corev1.Pod{ObjectMeta: t.ObjectMeta, Spec: t.Spec}
 	pod.GenerateName, pod.Namespace = name+"-dry-run-", Namespace
 	if _, err := a.client.CoreV1().Pods(Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil && !awaitsServiceAccount(err) {
 		return refused(err, "try pod of the agent (dry run)")
 	}
-	want := daemonSet(a.opts)
+	want := daemonSet(t)
 	have, err := a.client.AppsV1().DaemonSets(Namespace).Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -73,7 +74,7 @@ func (a *Agents) Ensure(ctx context.Context) error {
 		if err := a.Remove(ctx); err != nil {
 			return err
 		}
-		return a.Ensure(ctx)
+		return a.Ensure(ctx, server)
 	}
 	return nil
 }
@@ -238,18 +239,21 @@ func (a *Agents) daemonSetEvents(ctx context.Context) []string {
 	return out
 }
 
-// Remove deletes the namespace with everything in it and waits until it is gone.
+// Remove deletes the namespace with everything in it and waits until it is gone. The pods go first: a namespace
+// that is deleted with pods in it is looked at again only after many seconds.
 func (a *Agents) Remove(ctx context.Context) error {
 	defer a.waiting("")
-	now := int64(0)
-	err := a.client.CoreV1().Namespaces().Delete(ctx, Namespace, metav1.DeleteOptions{GracePeriodSeconds: &now})
+	if err := a.removePods(ctx); err != nil {
+		return err
+	}
+	err := a.client.CoreV1().Namespaces().Delete(ctx, Namespace, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete namespace %q: %w", Namespace, err)
 	}
 	err = wait.PollUntilContextTimeout(ctx, poll, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 		_, err := a.client.CoreV1().Namespaces().Get(ctx, Namespace, metav1.GetOptions{})
 		a.waiting(fmt.Sprintf("namespace %q to be gone", Namespace))
-		if err != nil && !apierrors.IsNotFound(err) && !kube.IsRetryable(err) {
+		if err != nil && !apierrors.IsNotFound(err) && !kube.IsRetryableLater(err) {
 			return false, err
 		}
 		return apierrors.IsNotFound(err), nil
@@ -259,3 +263,27 @@ func (a *Agents) Remove(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (a *Agents) removePods(ctx context.Context) error {
+	err := a.client.AppsV1().DaemonSets(Namespace).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: ptr(metav1.DeletePropagationBackground)})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete DaemonSet %s/%s: %w", Namespace, name, err)
+	}
+	err = wait.PollUntilContextTimeout(ctx, poll, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		list, err := a.client.CoreV1().Pods(Namespace).List(ctx, metav1.ListOptions{})
+		if err != nil && !kube.IsRetryableLater(err) {
+			return false, err
+		}
+		if err == nil && len(list.Items) > 0 {
+			a.waiting("agent pod " + list.Items[0].Name + " to be gone")
+		}
+		return err == nil && len(list.Items) == 0, nil
+	})
+	// Pods that stay, on a node that is down, are left to the namespace's deletion.
+	if err != nil && !wait.Interrupted(err) {
+		return fmt.Errorf("list agent pods: %w", err)
+	}
+	return ctx.Err()
+}
+
+func ptr[T any](v T) *T { return &v }

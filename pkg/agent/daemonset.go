@@ -5,6 +5,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
 const (
@@ -43,32 +45,28 @@ func namespace() *corev1.Namespace {
 
 // daemonSet describes the agent. It holds no API credentials, listens on nothing, and reaches the host only through
 // its work directory and systemd's sockets.
-func daemonSet(o Options) *appsv1.DaemonSet {
+func daemonSet(template corev1.PodTemplateSpec) *appsv1.DaemonSet {
 	return &appsv1.DaemonSet{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace, Labels: labels()},
 		Spec: appsv1.DaemonSetSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: labels()},
 			// Pods are never replaced behind our back while an upgrade runs.
 			UpdateStrategy: appsv1.DaemonSetUpdateStrategy{Type: appsv1.OnDeleteDaemonSetStrategyType},
-			Template:       podTemplate(o),
+			Template:       template,
 		},
 	}
 }
 
-func podTemplate(o Options) corev1.PodTemplateSpec {
+func podTemplate(o Options, server version.Version) corev1.PodTemplateSpec {
 	no, yes, root, grace := false, true, int64(0), int64(1)
 	secrets := make([]corev1.LocalObjectReference, 0, len(o.PullSecrets))
 	for _, s := range o.PullSecrets {
 		secrets = append(secrets, corev1.LocalObjectReference{Name: s})
 	}
 	create, directory := corev1.HostPathDirectoryOrCreate, corev1.HostPathDirectory
-	return corev1.PodTemplateSpec{
+	template := corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{
 			Labels: labels(),
-			Annotations: map[string]string{
-				// The profile of the runtime would deny D-Bus on hosts with AppArmor; the annotation works on servers old and new.
-				"container.apparmor.security.beta.kubernetes.io/" + container: "unconfined",
-			},
 		},
 		Spec: corev1.PodSpec{
 			AutomountServiceAccountToken: &no,
@@ -106,4 +104,15 @@ func podTemplate(o Options) corev1.PodTemplateSpec {
 			},
 		},
 	}
+	unconfine(&template, server)
+	return template
+}
+
+// unconfine lifts the runtime's AppArmor profile, which would deny D-Bus. Servers from 1.30 on have a field for it and warn of the annotation.
+func unconfine(t *corev1.PodTemplateSpec, server version.Version) {
+	if server.Less(version.Version{Major: 1, Minor: 30}) {
+		t.Annotations = map[string]string{"container.apparmor.security.beta.kubernetes.io/" + container: "unconfined"}
+		return
+	}
+	t.Spec.Containers[0].SecurityContext.AppArmorProfile = &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeUnconfined}
 }

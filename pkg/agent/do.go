@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
@@ -63,7 +64,7 @@ func (a *Agents) Do(ctx context.Context, node, id string, action hostaction.Acti
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout+5*time.Minute,
 		fmt.Errorf("no result within %s", timeout+5*time.Minute))
 	defer cancel()
-	s := &session{agents: a, node: node, req: req, follow: f}
+	s := &session{agents: a, node: node, req: req, follow: f, heard: time.Now()}
 	for {
 		result, err := s.once(ctx)
 		switch {
@@ -78,7 +79,7 @@ func (a *Agents) Do(ctx context.Context, node, id string, action hostaction.Acti
 				return fmt.Errorf("read output of %s on node %q: %w", req.Kind, node, err)
 			}
 			return nil
-		case isFatal(err):
+		case isFatal(err), isRefusal(err) && time.Since(s.heard) > refusalPatience:
 			return fmt.Errorf("%s on node %q: %w", req.Kind, node, err)
 		}
 		s.say(fmt.Sprintf("agent on node %q: %v", node, err))
@@ -98,6 +99,8 @@ type session struct {
 	follow Follow
 	offset int64
 	said   string
+	// heard is when the last frame came.
+	heard time.Time
 }
 
 func (s *session) say(why string) {
@@ -146,6 +149,7 @@ func (s *session) once(ctx context.Context) (*hostaction.Result, error) {
 			break
 		}
 		watchdog.Reset(silence)
+		s.heard = time.Now()
 		var f hostaction.Frame
 		if json.Unmarshal(line, &f) != nil {
 			continue // a line cut short by a broken stream; it comes again from the offset
@@ -215,11 +219,17 @@ func (a *Agents) Purge(ctx context.Context, node string) error {
 	return nil
 }
 
-// isFatal tells errors that another try does not mend: the agent itself refused, or the operator may not exec.
+// isFatal tells errors that another try does not mend: the agent itself refused.
 // A command that was killed (128 and above) says nothing about the action.
 func isFatal(err error) bool {
-	if code, ok := errors.AsType[exec.CodeExitError](err); ok {
-		return code.Code > 0 && code.Code < 126
-	}
-	return strings.Contains(err.Error(), "is forbidden:")
+	code, ok := errors.AsType[exec.CodeExitError](err)
+	return ok && code.Code > 0 && code.Code < 126
+}
+
+// refusalPatience is how long the API server may refuse the operator before it is believed: one that has just started
+// refuses everybody until its authorizer has read the roles.
+const refusalPatience = 2 * time.Minute
+
+func isRefusal(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || strings.Contains(err.Error(), "is forbidden:")
 }

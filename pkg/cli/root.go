@@ -7,6 +7,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/kubectl/pkg/cmd/options"
 	"k8s.io/kubectl/pkg/util/templates"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 )
 
 // Invocation is how the process was started.
@@ -18,14 +20,12 @@ type Invocation struct {
 	Args []string
 }
 
-// NewRoot makes the command tree. Errors are returned, not printed.
+// NewRoot makes the command tree, ready to be executed. Errors are returned, not printed.
 func NewRoot(in Invocation) *cobra.Command {
 	flags := genericclioptions.NewConfigFlags(true)
 	root := &cobra.Command{
-		Use: "upgrade",
-		// kubectl runs plugins under their own file name; help has to show what the user types.
-		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl upgrade"},
-		Short:       "Upgrade clusters that were built with kubeadm",
+		Use:   "upgrade",
+		Short: "Upgrade clusters that were built with kubeadm",
 		Long: templates.LongDesc(`
 			Upgrade a cluster that was built with kubeadm, from the operator's machine and without SSH.
 
@@ -37,11 +37,9 @@ func NewRoot(in Invocation) *cobra.Command {
 		Run:               func(cmd *cobra.Command, _ []string) { _ = cmd.Help() },
 		Args:              cobra.NoArgs,
 	}
-	root.SetIn(in.In)
-	root.SetOut(in.Out)
-	root.SetErr(in.ErrOut)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
 	flags.AddFlags(root.PersistentFlags())
+	kube.AddLogFlags(root.PersistentFlags(), in.ErrOut)
 	groups := templates.CommandGroups{{
 		Message:  "Upgrade Commands:",
 		Commands: []*cobra.Command{newPlan(in, flags), newCluster(in, flags)},
@@ -49,5 +47,12 @@ func NewRoot(in Invocation) *cobra.Command {
 	groups.Add(root)
 	templates.ActsAsRootCommand(root, []string{"options"}, groups...)
 	root.AddCommand(newVersion(in), options.NewCmdOptions(in.Out))
-	return root
+	// kubectl runs plugins under their own file name, but help has to show what the user types, and kubectl's templates make that from the parents.
+	kubectl := &cobra.Command{Use: "kubectl", SilenceErrors: true, SilenceUsage: true, CompletionOptions: root.CompletionOptions}
+	kubectl.AddCommand(root)
+	kubectl.SetIn(in.In)
+	kubectl.SetOut(in.Out)
+	kubectl.SetErr(in.ErrOut)
+	kubectl.SetArgs(append([]string{"upgrade"}, in.Args...))
+	return kubectl
 }

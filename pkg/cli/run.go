@@ -62,16 +62,17 @@ func (r *runner) upgrade(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := kube.New(r.flags)
+	v := newView(r.in)
+	defer v.Close()
+	warn := func(text string) { v.Emit(event.Notice{Time: time.Now(), Warning: true, Text: text}) }
+	client, err := kube.New(r.flags, warn)
 	if err != nil {
 		return err
 	}
-	v := newView(r.in)
-	defer v.Close()
 	u := upgrade.New(client, opts, v)
 	defer func() {
 		for _, err := range u.Close(ctx) {
-			v.Emit(event.Notice{Time: time.Now(), Warning: true, Text: err.Error()})
+			warn(err.Error())
 		}
 	}()
 	p, err := r.prepare(ctx, u)

@@ -4,8 +4,8 @@ package kube
 
 import (
 	"fmt"
-	"os"
 	"runtime"
+	"sync"
 	"time"
 
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -28,8 +28,8 @@ type Client struct {
 	Context string
 }
 
-// New connects as kubectl's connection flags say. It sends nothing yet.
-func New(flags *genericclioptions.ConfigFlags) (*Client, error) {
+// New connects as kubectl's connection flags say. It sends nothing yet. Warnings of the API server go to warn, each once.
+func New(flags *genericclioptions.ConfigFlags, warn func(string)) (*Client, error) {
 	loader := flags.ToRawKubeConfigLoader()
 	raw, err := loader.RawConfig()
 	if err != nil {
@@ -49,7 +49,7 @@ func New(flags *genericclioptions.ConfigFlags) (*Client, error) {
 	config.UserAgent = fmt.Sprintf("kubectl-upgrade/%s (%s/%s)", buildinfo.Version(), runtime.GOOS, runtime.GOARCH)
 	// The defaults of 5 and 10 make a client wait for itself on clusters of any size.
 	config.QPS, config.Burst = 50, 300
-	config.WarningHandler = rest.NewWarningWriter(os.Stderr, rest.WarningWriterOptions{Deduplicate: true})
+	config.WarningHandler = &warnings{warn: warn}
 	return NewForConfig(config, context)
 }
 
@@ -64,4 +64,20 @@ func NewForConfig(config *rest.Config, context string) (*Client, error) {
 		return nil, fmt.Errorf("make client for %s: %w", config.Host, err)
 	}
 	return &Client{Interface: client, Config: config, Context: context}, nil
+}
+
+// warnings hands each warning of the API server on once.
+type warnings struct {
+	warn func(string)
+	seen sync.Map
+}
+
+// HandleWarningHeader implements rest.WarningHandler; 299 is the only code that the API server uses.
+func (w *warnings) HandleWarningHeader(code int, _, text string) {
+	if code != 299 || text == "" {
+		return
+	}
+	if _, known := w.seen.LoadOrStore(text, true); !known {
+		w.warn(text)
+	}
 }

@@ -42,6 +42,12 @@ func IsRetryable(err error) bool {
 	return strings.Contains(err.Error(), "http2: client connection lost") || strings.Contains(err.Error(), "connection refused")
 }
 
+// IsRetryableLater is IsRetryable for an operator whose rights were checked before: an API server that has just started
+// refuses everybody until its authorizer has read the roles, with the same words as for somebody without rights.
+func IsRetryableLater(err error) bool {
+	return IsRetryable(err) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)
+}
+
 // ExplainConnection puts the reason why a cluster cannot be reached in words that say what to do.
 func ExplainConnection(config *rest.Config, err error) error {
 	var certErr *tls.CertificateVerificationError

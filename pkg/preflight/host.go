@@ -49,13 +49,11 @@ func sources(in Input) []Finding {
 
 // pins respects an administrator who fixed a version: apt would step over the pin when told a version by name.
 func pins(in Input) []Finding {
-	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ HostReport) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, r HostReport) []Finding {
 		var out []Finding
 		for _, p := range h.Pins {
-			if rest, ok := strings.CutPrefix(p.Pin, "version "); ok && p.Priority > 0 {
-				if match, err := path.Match(strings.TrimSpace(rest), in.To.Bare()+"-1.1"); err == nil && match {
-					continue // the pin is for the very target
-				}
+			if allows(p, r.Resolution.Versions) {
+				continue
 			}
 			out = append(out, Finding{ID: "package-pinned", Severity: Error, Object: node(n),
 				Message: fmt.Sprintf("package %s is pinned to %q with priority %d in %s", p.Package, p.Pin, p.Priority, p.File),
@@ -63,6 +61,20 @@ func pins(in Input) []Finding {
 		}
 		return out
 	})
+}
+
+// allows tells whether a pin wants the very versions that the target means.
+func allows(p cluster.Pin, versions map[string]string) bool {
+	glob, ok := strings.CutPrefix(p.Pin, "version ")
+	if !ok || p.Priority <= 0 {
+		return false
+	}
+	for _, v := range versions {
+		if match, err := path.Match(strings.TrimSpace(glob), v); err != nil || !match {
+			return false
+		}
+	}
+	return len(versions) > 0
 }
 
 func packageLock(in Input) []Finding {

@@ -28,7 +28,7 @@ func (u *Upgrade) sendAgents(ctx context.Context, p *Prepared) error {
 		names = append(names, n.Name)
 	}
 	u.deployed = true
-	err := u.agents.Ensure(ctx)
+	err := u.agents.Ensure(ctx, p.Cluster.Version)
 	if err == nil {
 		err = u.agents.AwaitReady(ctx, names, u.opts.AgentTimeout)
 	}

@@ -34,7 +34,7 @@ func (u *Upgrade) Run(ctx context.Context, p *Prepared, stop <-chan struct{}) (e
 	}()
 	e := &engine.Engine{
 		New:       step.Deps{Client: u.client, Agents: u.agents, Run: p.To.String()}.New,
-		Retryable: kube.IsRetryable,
+		Retryable: kube.IsRetryableLater,
 		Patience:  patience,
 		Sink:      event.Tee(u.sink, keep(logs, u.warn)),
 		Stop:      stop,
