@@ -29,7 +29,7 @@ func fit(rows []row, height int) []row {
 // expendable lists the rows that may be left out, in the order in which they go.
 func expendable(rows []row) []int {
 	var out []int
-	for k := farGroup; k < fixed; k++ {
+	for k := range fixed {
 		var same []int
 		for i, r := range rows {
 			if r.rank == k {
