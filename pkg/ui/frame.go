@@ -55,7 +55,7 @@ func (l Look) rows(m *Model, now time.Time) []row {
 		out = append(out, l.phase(m, p, now)...)
 	}
 	if m.Waiting.For != "" {
-		out = append(out, row{rank: fixed, line: line{l.mark(event.Running, now), {text: " waiting for " + clean(m.Waiting.For)}, l.time(now.Sub(m.Waiting.Since))}})
+		out = append(out, row{rank: fixed, line: line{l.mark(event.Running, now), {text: " waiting for " + clean(m.Waiting.For)}, l.since(m.Waiting.Since, now)}})
 	}
 	return out
 }
@@ -64,7 +64,7 @@ func (l Look) title(m *Model, now time.Time) row {
 	ln := line{{text: clean(m.Tree.Title), style: l.Palette.Title}}
 	switch {
 	case m.Ended.IsZero():
-		ln = append(ln, l.time(now.Sub(m.Started)))
+		ln = append(ln, l.since(m.Started, now))
 	case m.Error != "":
 		ln = append(ln, span{"  stopped after " + short(m.Took), l.Palette.Failed})
 	default:
@@ -122,9 +122,9 @@ func (l Look) group(m *Model, g event.Group, now time.Time) []row {
 			}
 			break
 		}
-		out[0].line = append(out[0].line, l.time(now.Sub(c.Started)))
+		out[0].line = append(out[0].line, l.since(c.Started, now))
 		if c.Waiting.For != "" {
-			out = append(out, row{depth: 3, rank: detail, line: line{{"waiting for " + clean(c.Waiting.For), l.Palette.Warning}, l.time(now.Sub(c.Waiting.Since))}})
+			out = append(out, row{depth: 3, rank: detail, line: line{{"waiting for " + clean(c.Waiting.For), l.Palette.Warning}, l.since(c.Waiting.Since, now)}})
 		}
 	case s.state == event.Pending, s.state == event.Skipped && !s.touched:
 		out[0].rank = farGroup
@@ -145,7 +145,13 @@ func (l Look) ending(s summary, now time.Time) line {
 	case event.Already:
 		return line{{"  already done", l.Palette.Faint}}
 	}
-	return line{l.time(s.took(now))}
+	if s.state == event.Running {
+		return line{l.since(s.began, now)}
+	}
+	return line{l.time(s.ended.Sub(s.began))}
 }
+
+// since counts whole seconds: tenths that race catch the eye for nothing.
+func (l Look) since(t, now time.Time) span { return l.time(now.Sub(t).Truncate(time.Second)) }
 
 func (l Look) time(d time.Duration) span { return span{"  " + short(d), l.Palette.Faint} }

@@ -58,14 +58,3 @@ func sum(steps []*Step) summary {
 	}
 	return s
 }
-
-// took is the time from the first start to the last end, or to now while it runs.
-func (s summary) took(now time.Time) time.Duration {
-	switch {
-	case s.began.IsZero():
-		return 0
-	case s.state == event.Running:
-		return now.Sub(s.began)
-	}
-	return s.ended.Sub(s.began)
-}
