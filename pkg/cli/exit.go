@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
 )
 
@@ -26,7 +27,6 @@ const (
 
 var (
 	errDeclined    = errors.New("not confirmed: nothing was changed")
-	errNotTerminal = errors.New("standard input is no terminal to confirm the plan on: nothing was changed; add --yes to go ahead without asking")
 	errInterrupted = errors.New("interrupted")
 )
 
@@ -43,7 +43,7 @@ func Code(err error) int {
 		return Stopped
 	case errors.As(err, &blocked):
 		return Blocked
-	case errors.Is(err, errDeclined), errors.Is(err, errNotTerminal):
+	case errors.Is(err, errDeclined), errors.Is(err, ui.ErrNotTerminal):
 		return Declined
 	}
 	return Failed

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +14,9 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/probe"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/report"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
 )
 
@@ -87,7 +88,7 @@ func (r *runner) upgrade(ctx context.Context) error {
 	if r.empty || r.dryRun {
 		return nil
 	}
-	if err := r.confirm(v, p.Plan); err != nil {
+	if err := r.confirm(ctx, v, p.Plan); err != nil {
 		return err
 	}
 	return r.execute(ctx, client, v, u, p)
@@ -95,8 +96,18 @@ func (r *runner) upgrade(ctx context.Context) error {
 
 // prepare ends at the first interrupt: nothing has been changed that would have to be brought to an end.
 func (r *runner) prepare(ctx context.Context, u *upgrade.Upgrade) (*upgrade.Prepared, error) {
+	ctx, cancel := r.untilInterrupt(ctx)
+	defer cancel()
+	p, err := u.Prepare(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) {
+		return nil, fmt.Errorf("%w: nothing was changed", errInterrupted)
+	}
+	return p, err
+}
+
+// untilInterrupt gives a context that the first interrupt ends.
+func (r *runner) untilInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	go func() {
 		select {
 		case <-r.in.Stop:
@@ -104,15 +115,11 @@ func (r *runner) prepare(ctx context.Context, u *upgrade.Upgrade) (*upgrade.Prep
 		case <-ctx.Done():
 		}
 	}()
-	p, err := u.Prepare(ctx)
-	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) {
-		return p, fmt.Errorf("%w: nothing was changed", errInterrupted)
-	}
-	return p, err
+	return ctx, func() { cancel(nil) }
 }
 
 // showPlan writes findings to the talk and the plan to where the data goes: with -o json it is in the report.
-func (r *runner) showPlan(v view, p *upgrade.Prepared) {
+func (r *runner) showPlan(v ui.View, p *upgrade.Prepared) {
 	if p == nil {
 		return
 	}
@@ -130,33 +137,38 @@ func (r *runner) showPlan(v view, p *upgrade.Prepared) {
 	})
 }
 
-func (r *runner) confirm(v view, p *plan.Plan) error {
+func (r *runner) confirm(ctx context.Context, v ui.View, p *plan.Plan) error {
 	if r.yes {
 		return nil
 	}
+	ctx, cancel := r.untilInterrupt(ctx)
+	defer cancel()
 	var ok bool
 	var err error
 	v.Pause(func() {
-		ok, err = ask(r.in, fmt.Sprintf("Upgrade %s (%s) to %s?", dash(p.Cluster.Context), p.Cluster.Server, p.To))
+		ok, err = ui.Confirm(ctx, r.in.In, r.in.ErrOut, asksPerson(r.in), fmt.Sprintf("Upgrade %s (%s) to %s?", named(p.Cluster.Context), p.Cluster.Server, p.To))
 	})
-	if err != nil {
-		return err
-	}
-	if !ok {
+	switch {
+	case errors.Is(err, ui.ErrNotTerminal):
+		return fmt.Errorf("confirm the plan: %w: nothing was changed; add --yes to go ahead without being asked", err)
+	case err != nil:
+		return fmt.Errorf("confirm the plan: %w: nothing was changed", err)
+	case !ok:
 		return errDeclined
 	}
 	return nil
 }
 
 // execute runs the plan and tells how it ended.
-func (r *runner) execute(ctx context.Context, client *kube.Client, v view, u *upgrade.Upgrade, p *upgrade.Prepared) error {
-	stopProbe := r.probe(ctx, client, v)
-	outcome, err := u.Run(ctx, p, r.in.Stop)
-	gaps := stopProbe(outcome.Steps)
+func (r *runner) execute(ctx context.Context, client *kube.Client, v ui.View, u *upgrade.Upgrade, p *upgrade.Prepared) error {
+	steps := &probe.Steps{}
+	stopProbe := r.measure(ctx, client, v, steps)
+	outcome, err := u.Run(ctx, p, event.Tee(v, steps), r.in.Stop)
+	r.report.Probe = stopProbe()
 	if err != nil {
 		return err
 	}
-	r.report.Steps, r.report.Nodes, r.report.Probe = outcome.Steps, report.Nodes(outcome.Steps), gaps
+	r.report.Steps, r.report.Nodes = outcome.Steps, report.Nodes(outcome.Steps)
 	err = r.ended(outcome)
 	v.Pause(func() {
 		report.Summary(r.in.ErrOut, &r.report)
@@ -207,10 +219,11 @@ func (r *runner) command() string {
 		}
 		words = append(words, a)
 	}
-	return strings.Join(slices.Clip(words), " ")
+	return strings.Join(words, " ")
 }
 
-func dash(s string) string {
+// named tells which context is meant, for a question that must not be answered for the wrong cluster.
+func named(s string) string {
 	if s == "" {
 		return "the cluster"
 	}

@@ -1,20 +1,20 @@
 package cli
 
 import (
-	"fmt"
+	"os"
 
-	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
+	"k8s.io/cli-runtime/pkg/printers"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
 )
 
-type view interface {
-	event.Sink
-	Pause(func())
-	Close()
+// newView shows the run on standard error; standard output is for data.
+func newView(in Invocation) ui.View {
+	return ui.New(in.ErrOut, ui.Options{Getenv: os.Getenv})
 }
 
-type tmpView struct{ in Invocation }
-
-func (t tmpView) Emit(e event.Event) { fmt.Fprintf(t.in.ErrOut, "%T %+v\n", e, e) }
-func (t tmpView) Pause(f func())     { f() }
-func (t tmpView) Close()             {}
-func newView(in Invocation) view     { return tmpView{in} }
+// asksPerson tells whether there is somebody to answer a question: both ends have to be a terminal.
+func asksPerson(in Invocation) bool {
+	f, ok := in.In.(*os.File)
+	return ok && printers.IsTerminal(f) && printers.IsTerminal(in.ErrOut)
+}

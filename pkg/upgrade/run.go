@@ -15,8 +15,8 @@ import (
 // patience is how long a step goes on while the API server does not answer. kubeadm itself gives each static pod five minutes to come back.
 const patience = 6 * time.Minute
 
-// Run executes the plan. Closing stop lets the current step end and starts no other.
-func (u *Upgrade) Run(ctx context.Context, p *Prepared, stop <-chan struct{}) (engine.Outcome, error) {
+// Run executes the plan and tells sink how it goes. Closing stop lets the current step end and starts no other.
+func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-chan struct{}) (engine.Outcome, error) {
 	logs, err := record.OpenLogs(p.Plan.Cluster.UID, time.Now().UTC().Format("20060102T150405Z")+"-"+p.To.String())
 	if err != nil {
 		return engine.Outcome{}, err
@@ -36,7 +36,7 @@ func (u *Upgrade) Run(ctx context.Context, p *Prepared, stop <-chan struct{}) (e
 		New:       step.Deps{Client: u.client, Agents: u.agents, Run: p.To.String()}.New,
 		Retryable: kube.IsRetryableLater,
 		Patience:  patience,
-		Sink:      event.Tee(u.sink, keep(logs, u.warn)),
+		Sink:      event.Tee(sink, keep(logs, u.warn)),
 		Stop:      stop,
 	}
 	return e.Run(ctx, p.Plan), nil
