@@ -78,9 +78,9 @@ lab-logs: ## Collect the logs of the cluster called NAME in dist/lab-logs
 	$(LAB) logs --name $(NAME) --to $(CURDIR)/dist/lab-logs
 
 .PHONY: e2e
-e2e: ## Run one SCENARIO against the lab: basic or bad-input
+e2e: ## Run one SCENARIO on a cluster of its own: basic, bad-input or all
 	go run ./test/e2e --scenario $(SCENARIO)
 
 .PHONY: clean
 clean: ## Remove what was built; the caches stay
-	rm -rf bin dist
+	rm -rf bin dist .e2e
