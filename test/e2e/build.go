@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// repository finds the root of the project, from wherever in it this was started.
+func repository(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/kubectl-upgrade/kubectl-upgrade").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the root of the project: %w", withStderr(err))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// build makes the product from this tree. Its programs lie in a folder of their own, so that a build meanwhile changes no test.
+func build(ctx context.Context, root, work string) (*product, error) {
+	p := &product{dir: filepath.Join(work, "bin"), state: filepath.Join(work, "state")}
+	for _, b := range [][]string{
+		{"build", "-o", filepath.Join(p.dir, "kubectl-upgrade"), "./cmd/kubectl-upgrade"},
+		{"build", "-o", p.agent(), "-trimpath", "-ldflags=-s -w", "./cmd/host-agent"},
+		{"build", "-o", p.aptLock(), "-trimpath", "-ldflags=-s -w", "./test/e2e/aptlock"},
+	} {
+		cmd := exec.CommandContext(ctx, "go", b...)
+		cmd.Dir, cmd.Stderr = root, os.Stderr
+		// The last two run on nodes and in an image with nothing else in it.
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if err := cmd.Run(); err != nil {
+			return nil, fmt.Errorf("go %s: %w", strings.Join(b, " "), err)
+		}
+	}
+	return p, nil
+}
+
+// pushAgent puts the agent's image into the cluster's registry.
+func (p *product) pushAgent(ctx context.Context, root string, l *lab) error {
+	cmd := exec.CommandContext(ctx, "go", "run", "./hack/image", "--binary", p.agent(), "--name", "host-agent",
+		"--push", l.info.Registry.Push+"/host-agent:e2e", "--insecure")
+	cmd.Dir, cmd.Stderr = root, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("push the agent's image: %w", err)
+	}
+	p.image = l.info.Registry.Pull + "/host-agent:e2e"
+	return nil
+}
+
+// findKubectl takes the user's kubectl, or the one that the lab built for its clusters.
+func (p *product) findKubectl(l *lab) error {
+	var err error
+	if p.kubectl, err = exec.LookPath("kubectl"); err == nil {
+		return nil
+	}
+	cache := os.Getenv("LAB_CACHE")
+	if cache == "" {
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return fmt.Errorf("find kubectl: %w", err)
+		}
+		cache = filepath.Join(base, "kubectl-upgrade-lab")
+	}
+	p.kubectl = filepath.Join(cache, "bin", "kubernetes", l.info.Kubernetes, "kubectl")
+	if _, err := os.Stat(p.kubectl); err != nil {
+		return fmt.Errorf("find kubectl: neither on PATH nor in the lab's cache: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// env is all that a scenario works with.
+type env struct {
+	*tally
+	root, work string
+	lab        *lab
+	product    *product
+	config     *rest.Config
+	client     kubernetes.Interface
+	only       string
+}
+
+// during brings up a cluster for a scenario and takes it down again, unless it is to be kept.
+func (e *env) during(ctx context.Context, name string, keep bool, scenario func(context.Context, *env) error) error {
+	if err := e.begin(ctx, name); err != nil {
+		return err
+	}
+	failedBefore := e.failed
+	err := scenario(ctx, e)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
+	defer cancel()
+	if err != nil || e.failed > failedBefore {
+		e.explain(ctx)
+	}
+	if keep {
+		return err
+	}
+	return errors.Join(err, e.lab.down(ctx))
+}
+
+func (e *env) begin(ctx context.Context, name string) (err error) {
+	if e.root, err = repository(ctx); err != nil {
+		return err
+	}
+	e.work = filepath.Join(e.root, ".e2e", name)
+	if err := os.MkdirAll(e.work, 0o755); err != nil {
+		return fmt.Errorf("make work folder: %w", err)
+	}
+	if e.product, err = build(ctx, e.root, e.work); err != nil {
+		return err
+	}
+	if e.lab, err = newLab(ctx, e.root, e.work, name); err != nil {
+		return err
+	}
+	if err := e.lab.up(ctx); err != nil {
+		return err
+	}
+	if err := e.product.pushAgent(ctx, e.root, e.lab); err != nil {
+		return err
+	}
+	if err := e.product.findKubectl(e.lab); err != nil {
+		return err
+	}
+	if e.config, err = clientcmd.BuildConfigFromFlags("", e.lab.info.Kubeconfig); err != nil {
+		return fmt.Errorf("read kubeconfig: %w", err)
+	}
+	// The API server goes away during an upgrade; who looks on must not hang on a request of before.
+	e.config.Timeout, e.config.QPS, e.config.Burst = 10*time.Second, 100, 200
+	if e.client, err = kubernetes.NewForConfig(e.config); err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	return e.fresh(ctx)
+}
+
+// fresh refuses a cluster that was upgraded before: nothing could be proven on it.
+func (e *env) fresh(ctx context.Context) error {
+	v, err := kubeadmVersion(ctx, e.client)
+	if err != nil {
+		return err
+	}
+	if v != e.lab.info.Kubernetes {
+		return fmt.Errorf("cluster %s is at %s already, want %s: take it down first", e.lab.name, v, e.lab.info.Kubernetes)
+	}
+	return nil
+}
+
+// target is the newest version that the lab offers.
+func (e *env) target() string { return e.lab.info.Offers[len(e.lab.info.Offers)-1] }
+
+// upgradeCall is a run with the agent's image and whatever else is given.
+func (e *env) upgradeCall(args ...string) call {
+	return call{kubeconfig: e.lab.info.Kubeconfig, args: append(args, "--agent-image="+e.product.image)}
+}
+
+// explain collects the logs and says where.
+func (e *env) explain(ctx context.Context) {
+	to := filepath.Join(e.work, "logs")
+	if err := os.RemoveAll(to); err != nil {
+		fmt.Println("#", err)
+	}
+	if err := e.lab.logs(ctx, to); err != nil {
+		fmt.Println("# collect logs:", err)
+		return
+	}
+	for _, n := range e.lab.info.nodes() {
+		file := filepath.Join(to, n, "journal-kubelet.log")
+		if b, err := os.ReadFile(file); err == nil {
+			fmt.Printf("# kubelet of %s, last lines:\n%s\n", n, tail(string(b), 8))
+		}
+	}
+	fmt.Printf("# logs of the cluster are in %s, those of host commands in %s\n", to, e.product.state)
+}

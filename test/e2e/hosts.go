@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// packages wants the three packages of the target on every host, and the two beside them untouched.
+func (e *env) packages(before, after snapshot) error {
+	var errs []error
+	want := strings.TrimPrefix(e.target(), "v") + "-1.1"
+	for _, n := range e.lab.info.nodes() {
+		key := "host " + n + " packages"
+		was, is := fields(before[key]), fields(after[key])
+		for name, f := range is {
+			switch name {
+			case "kubeadm", "kubelet", "kubectl":
+				if f[0] != want {
+					errs = append(errs, fmt.Errorf("%s on %s is at %s, want %s", name, n, f[0], want))
+				}
+			default:
+				if f[0] != was[name][0] {
+					errs = append(errs, fmt.Errorf("%s on %s went from %s to %s", name, n, was[name][0], f[0]))
+				}
+			}
+			if now := strings.Join(f[1:], " "); now != strings.Join(was[name][1:], " ") {
+				errs = append(errs, fmt.Errorf("%s on %s is %q, was %q", name, n, now, strings.Join(was[name][1:], " ")))
+			}
+		}
+		if len(is) != len(was) {
+			errs = append(errs, fmt.Errorf("%s has the packages\n%s\nhad\n%s", n, after[key], before[key]))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// fields reads lines whose first word is a name.
+func fields(text string) map[string][]string {
+	out := map[string][]string{}
+	for _, l := range strings.Split(text, "\n") {
+		if f := strings.Fields(l); len(f) > 1 {
+			out[f[0]] = f[1:]
+		}
+	}
+	return out
+}
+
+// sources wants the package source of each host to name the new minor and to be as before in all else, and no other file of apt's changed.
+func (e *env) sources(before, after snapshot) error {
+	var errs []error
+	for _, n := range e.lab.info.Nodes {
+		key := "host " + n.Name + " "
+		want := strings.ReplaceAll(before[key+"apt sources"], "/"+minor(e.lab.info.Kubernetes)+"/", "/"+minor(e.target())+"/")
+		if got := after[key+"apt sources"]; got != want || got == before[key+"apt sources"] {
+			errs = append(errs, fmt.Errorf("apt sources of %s are\n%s\nwant\n%s", n.Name, got, want))
+		}
+		var others strings.Builder
+		lines(&others, "- ", before[key+"apt files"], after[key+"apt files"])
+		lines(&others, "+ ", after[key+"apt files"], before[key+"apt files"])
+		for _, l := range strings.Split(strings.TrimSpace(others.String()), "\n") {
+			if !strings.HasSuffix(l, " "+n.AptFile) {
+				errs = append(errs, fmt.Errorf("a file of apt's on %s changed that is not its source: %s", n.Name, l))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// minor gives "v1.34" of "v1.34.4".
+func minor(version string) string { return version[:strings.LastIndex(version, ".")] }
+
+func sameHolds(before, after snapshot) error {
+	return same(before, after, " holds")
+}
+
+func sameNodes(before, after snapshot) error {
+	return same(before, after, " labels", " annotations", " taints", " unschedulable", " ready")
+}
+
+// same compares only what the names end in.
+func same(before, after snapshot, suffixes ...string) error {
+	only := func(s snapshot) snapshot {
+		out := snapshot{}
+		for k, v := range s {
+			for _, suffix := range suffixes {
+				if strings.HasSuffix(k, suffix) {
+					out[k] = v
+				}
+			}
+		}
+		return out
+	}
+	if d := only(before).diff(only(after)); d != "" {
+		return errors.New(d)
+	}
+	return nil
+}
+
+// kubeletStarts counts how often systemd has started each kubelet.
+func (e *env) kubeletStarts(ctx context.Context) (map[string]int, error) {
+	out := map[string]int{}
+	for _, n := range e.lab.info.nodes() {
+		text, err := e.lab.exec(ctx, n, "sh", "-c", "journalctl --no-pager -u kubelet -o cat | grep -c '^Started kubelet'")
+		if err != nil {
+			return nil, err
+		}
+		if out[n], err = strconv.Atoi(strings.TrimSpace(text)); err != nil {
+			return nil, fmt.Errorf("count starts of the kubelet on %s: %w", n, err)
+		}
+	}
+	return out, nil
+}
+
+func (e *env) restartedOnce(ctx context.Context, starts map[string]int, before, after snapshot) error {
+	now, err := e.kubeletStarts(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, n := range e.lab.info.nodes() {
+		key := "host " + n + " kubelet run"
+		if now[n]-starts[n] != 1 || before[key] == after[key] {
+			errs = append(errs, fmt.Errorf("the kubelet of %s was started %d times, want once (invocation %s, was %s)", n, now[n]-starts[n], after[key], before[key]))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (e *env) noWorkDir(ctx context.Context) error {
+	var errs []error
+	for _, n := range e.lab.info.nodes() {
+		out, err := e.lab.exec(ctx, n, "sh", "-c", "ls -ld "+workDir+" || true")
+		if err != nil {
+			return err
+		}
+		if out != "" {
+			errs = append(errs, fmt.Errorf("%s is still there on %s", workDir, n))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// product is what is to be proven, run as users run it: as a plugin of kubectl.
+type product struct {
+	dir, state, kubectl, image string
+}
+
+func (p *product) agent() string   { return filepath.Join(p.dir, "host-agent") }
+func (p *product) aptLock() string { return filepath.Join(p.dir, "aptlock") }
+
+// call is one run of the product.
+type call struct {
+	kubeconfig string
+	args       []string
+	// home is set where the user's own is to be out of the way.
+	home string
+	// show passes everything through to the person who looks on.
+	show bool
+}
+
+func (c call) String() string { return "kubectl upgrade " + strings.Join(c.args, " ") }
+
+// outcome is how a call ended.
+type outcome struct {
+	call           call
+	code           int
+	stdout, stderr string
+	took           time.Duration
+}
+
+func (o outcome) String() string {
+	return fmt.Sprintf("%s\nexit code %d after %s, standard error:\n%s", o.call, o.code, o.took.Round(100*time.Millisecond), tail(o.stderr, 60))
+}
+
+// report is the part of the product's JSON report that is judged here.
+type report struct {
+	ExitCode int    `json:"exitCode"`
+	Result   string `json:"result"`
+	Error    string `json:"error"`
+	Took     length `json:"took"`
+	Offered  map[string][]string
+	Findings []struct {
+		ID, Severity, Object, Message string
+	} `json:"findings"`
+	Nodes []struct {
+		Name          string `json:"name"`
+		Took          length `json:"took"`
+		Unschedulable length `json:"unschedulable"`
+	} `json:"nodes"`
+	Probe *struct {
+		Requests int    `json:"requests"`
+		Failed   int    `json:"failed"`
+		Longest  length `json:"longest"`
+	} `json:"probe"`
+}
+
+// length is a time in Go's words, such as "3m12s".
+type length time.Duration
+
+func (l *length) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	*l = length(d)
+	return err
+}
+
+func (o outcome) report() (*report, error) {
+	var r report
+	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
+		return nil, fmt.Errorf("read the report of %s: %w", o.call, err)
+	}
+	return &r, nil
+}
+
+// process is a call that runs.
+type process struct {
+	call           call
+	cmd            *exec.Cmd
+	stdout, stderr bytes.Buffer
+	began          time.Time
+	ended          chan error
+}
+
+// start runs the product in a process group of its own, so that a signal reaches what a Ctrl-C reaches.
+func (p *product) start(c call) (*process, error) {
+	r := &process{call: c, began: time.Now(), ended: make(chan error, 1)}
+	r.cmd = exec.Command(p.kubectl, append([]string{"upgrade"}, c.args...)...)
+	r.cmd.Env = append(os.Environ(), "PATH="+p.dir+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"KUBECONFIG="+c.kubeconfig, "XDG_STATE_HOME="+p.state)
+	if c.home != "" {
+		r.cmd.Env = append(r.cmd.Env, "HOME="+c.home)
+	}
+	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
+	if c.show {
+		r.cmd.Stdout, r.cmd.Stderr = os.Stdout, io.Writer(os.Stderr)
+	} else {
+		r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	}
+	if err := r.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", c, err)
+	}
+	go func() { r.ended <- r.cmd.Wait() }()
+	return r, nil
+}
+
+func (r *process) signal(s syscall.Signal) error {
+	if err := syscall.Kill(-r.cmd.Process.Pid, s); err != nil {
+		return fmt.Errorf("send %v to %s: %w", s, r.call, err)
+	}
+	return nil
+}
+
+// patience is far beyond what any call takes: a call that hangs is ended and fails.
+const patience = 25 * time.Minute
+
+func (r *process) wait(ctx context.Context) (outcome, error) {
+	var err error
+	select {
+	case err = <-r.ended:
+	case <-ctx.Done():
+		_ = r.signal(syscall.SIGINT)
+		<-r.ended
+		return outcome{}, ctx.Err()
+	case <-time.After(patience):
+		_ = r.signal(syscall.SIGKILL)
+		<-r.ended
+		return outcome{}, fmt.Errorf("%s did not end within %s; standard error:\n%s", r.call, patience, tail(r.stderr.String(), 60))
+	}
+	o := outcome{call: r.call, stdout: r.stdout.String(), stderr: r.stderr.String(), took: time.Since(r.began)}
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		o.code = exit.ExitCode()
+	} else if err != nil {
+		return o, fmt.Errorf("run %s: %w", r.call, err)
+	}
+	return o, nil
+}
+
+// run runs the product to its end.
+func (p *product) run(ctx context.Context, c call) (outcome, error) {
+	r, err := p.start(c)
+	if err != nil {
+		return outcome{}, err
+	}
+	return r.wait(ctx)
+}
+
+func tail(s string, lines int) string {
+	all := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	if len(all) > lines {
+		all = append([]string{fmt.Sprintf("... (%d lines before)", len(all)-lines)}, all[len(all)-lines:]...)
+	}
+	return strings.Join(all, "\n")
+}
