@@ -40,16 +40,13 @@ func NewRoot(in Invocation) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
 	flags.AddFlags(root.PersistentFlags())
 	kube.AddLogFlags(root.PersistentFlags(), in.ErrOut)
-	groups := templates.CommandGroups{{
-		Message:  "Upgrade Commands:",
-		Commands: []*cobra.Command{newPlan(in, flags), newCluster(in, flags)},
-	}}
-	groups.Add(root)
-	templates.ActsAsRootCommand(root, []string{"options"}, groups...)
-	root.AddCommand(newVersion(in), options.NewCmdOptions(in.Out))
+	opts := options.NewCmdOptions(in.Out)
+	opts.Hidden = true // help names it where it is of use
+	root.AddCommand(newPlan(in, flags), newCluster(in, flags), newVersion(in), opts)
 	// kubectl runs plugins under their own file name, but help has to show what the user types, and kubectl's templates make that from the parents.
 	kubectl := &cobra.Command{Use: "kubectl", SilenceErrors: true, SilenceUsage: true, CompletionOptions: root.CompletionOptions}
 	kubectl.AddCommand(root)
+	templates.ActsAsRootCommand(kubectl, []string{"options"})
 	kubectl.SetIn(in.In)
 	kubectl.SetOut(in.Out)
 	kubectl.SetErr(in.ErrOut)

@@ -3,6 +3,7 @@
 package kube
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -36,10 +37,12 @@ func New(flags *genericclioptions.ConfigFlags, warn func(string)) (*Client, erro
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
 	config, err := loader.ClientConfig()
+	// Without any configuration client-go asks localhost:8080, where nothing of this century listens.
+	nowhere := len(raw.Clusters) == 0 && err == nil && config.Host == "http://localhost:8080"
+	if nowhere || clientcmd.IsEmptyConfig(err) {
+		return nil, errors.New("read kubeconfig: no cluster is configured: set KUBECONFIG or --kubeconfig, or pass --server")
+	}
 	if err != nil {
-		if clientcmd.IsEmptyConfig(err) {
-			return nil, fmt.Errorf("read kubeconfig: no cluster is configured: set KUBECONFIG or --kubeconfig, or pass --server")
-		}
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
 	context := raw.CurrentContext

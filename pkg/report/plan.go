@@ -22,18 +22,38 @@ func Plan(w io.Writer, c *cluster.Cluster, p *plan.Plan) {
 		fmt.Fprintf(w, "\nNothing to do: everything is at %s.\n", p.To)
 		return
 	}
-	fmt.Fprintln(w, "\nSteps:")
 	for _, ph := range p.Phases {
-		fmt.Fprintf(w, "  %s\n", ph.Title)
-		for _, g := range ph.Groups {
-			titles := make([]string, 0, len(g.Steps))
-			for _, s := range g.Steps {
-				titles = append(titles, s.Title)
-			}
-			fmt.Fprintf(w, "    %-14s %s\n", g.Title, strings.Join(titles, " → "))
-		}
+		steps(w, ph)
 	}
 	fmt.Fprintf(w, "\nThe agent is removed at the end. Plan digest: %s\n", p.Digest)
+}
+
+// steps writes a phase. Nodes with the same steps share a list: on many nodes that is what can still be read.
+func steps(w io.Writer, ph plan.Phase) {
+	how := ""
+	if len(ph.Groups) > 1 && ph.Parallel > 1 {
+		how = fmt.Sprintf(" (%d nodes at once)", min(ph.Parallel, len(ph.Groups)))
+	} else if len(ph.Groups) > 1 {
+		how = " (one node after another)"
+	}
+	fmt.Fprintf(w, "\n%s%s:\n", ph.Title, how)
+	for i := 0; i < len(ph.Groups); {
+		who := []string{ph.Groups[i].Title}
+		next := i + 1
+		for ; next < len(ph.Groups) && titles(ph.Groups[next]) == titles(ph.Groups[i]); next++ {
+			who = append(who, ph.Groups[next].Title)
+		}
+		fmt.Fprintf(w, "  %s\n%s", strings.Join(who, ", "), titles(ph.Groups[i]))
+		i = next
+	}
+}
+
+func titles(g plan.Group) string {
+	var b strings.Builder
+	for _, s := range g.Steps {
+		fmt.Fprintf(&b, "    - %s\n", s.Title)
+	}
+	return b.String()
 }
 
 func header(w io.Writer, p *plan.Plan) {

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
+)
+
+// run executes a command line without a cluster.
+func run(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("HOME", t.TempDir())
+	var out, errOut bytes.Buffer
+	in := Invocation{
+		IOStreams: genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errOut},
+		Stop:      make(chan struct{}),
+		Args:      args,
+	}
+	err = NewRoot(in).ExecuteContext(t.Context())
+	return out.String(), errOut.String(), err
+}
+
+func TestBadInput(t *testing.T) {
+	image := "--agent-image=registry.example/host-agent:v1"
+	nowhere := "--server=https://127.0.0.1:1"
+	tests := map[string]struct {
+		args  []string
+		names []string
+	}{
+		"no target":           {[]string{"cluster", image}, []string{"--to"}},
+		"unparsable target":   {[]string{"cluster", "--to", "newest", image}, []string{"--to", "newest"}},
+		"target with a minor": {[]string{"cluster", "--to", "1.34", image}, []string{"--to", "1.34", "MAJOR.MINOR.PATCH"}},
+		"no agent image":      {[]string{"cluster", "--to", "v1.34.4"}, []string{"--agent-image"}},
+		"bad pull policy":     {[]string{"plan", image, "--agent-pull-policy=Sometimes"}, []string{"--agent-pull-policy", "Sometimes"}},
+		"bad output":          {[]string{"plan", image, "-o", "xml"}, []string{"--output", "xml"}},
+		"bad drain time":      {[]string{"plan", image, "--drain-timeout=0s"}, []string{"--drain-timeout"}},
+		"bad agent time":      {[]string{"plan", image, "--agent-timeout=-1s"}, []string{"--agent-timeout"}},
+		"unknown flag":        {[]string{"plan", "--too", "v1.34.4"}, []string{"--too"}},
+		"unknown command":     {[]string{"clutser"}, []string{"clutser"}},
+		"superfluous word":    {[]string{"cluster", "v1.34.4"}, []string{"v1.34.4"}},
+		"no kubeconfig":       {[]string{"plan", image}, []string{"kubeconfig"}},
+		"missing kubeconfig":  {[]string{"plan", image, "--kubeconfig=/does/not/exist"}, []string{"/does/not/exist"}},
+		"unknown context":     {[]string{"plan", image, "--context=prod"}, []string{"prod"}},
+		"nothing listens":     {[]string{"plan", image, nowhere}, []string{"https://127.0.0.1:1", "connection refused"}},
+		"name unknown":        {[]string{"plan", image, "--server=https://no-such-name.invalid:6443"}, []string{"no-such-name.invalid"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			stdout, _, err := run(t, tt.args...)
+			if err == nil || Code(err) != Failed {
+				t.Fatalf("error %v with code %d, want code %d", err, Code(err), Failed)
+			}
+			for _, n := range tt.names {
+				if !strings.Contains(err.Error(), n) {
+					t.Errorf("%q does not name %q", err, n)
+				}
+			}
+			if stdout != "" {
+				t.Errorf("standard output has %q", stdout)
+			}
+		})
+	}
+}
+
+// TestJSONAlways: with -o json standard output has one report, whatever happened, with the exit code in it.
+func TestJSONAlways(t *testing.T) {
+	stdout, _, err := run(t, "cluster", "--to", "v1.34.4", "--agent-image=x/y:z", "-o", "json", "--server=https://127.0.0.1:1")
+	var report struct {
+		Kind, Result, Error string
+		ExitCode            int
+	}
+	if jsonErr := json.Unmarshal([]byte(stdout), &report); jsonErr != nil {
+		t.Fatalf("standard output is no JSON: %v\n%s", jsonErr, stdout)
+	}
+	if report.Kind != "ClusterUpgradeReport" || report.ExitCode != Code(err) || report.Result != "failed" || report.Error != err.Error() {
+		t.Errorf("report %+v for error %v", report, err)
+	}
+}
+
+func TestCode(t *testing.T) {
+	step := &engine.StepError{Step: plan.Step{ID: "nodes/w-1/drain"}, Err: errors.New("blocked")}
+	for want, err := range map[int]error{
+		Done:        nil,
+		Failed:      errors.New("anything"),
+		Blocked:     fmt.Errorf("wrapped: %w", &upgrade.BlockedError{Findings: []preflight.Finding{{Severity: preflight.Error}}}),
+		Stopped:     &outcomeError{engine.Outcome{Changed: true, Err: step}},
+		Declined:    fmt.Errorf("confirm: %w", ui.ErrNotTerminal),
+		Interrupted: fmt.Errorf("%w: no further step was started", errInterrupted),
+	} {
+		if got := Code(err); got != want {
+			t.Errorf("Code(%v) = %d, want %d", err, got, want)
+		}
+	}
+	if got := Code(&outcomeError{engine.Outcome{Err: step}}); got != Failed {
+		t.Errorf("a failure before any change has code %d, want %d", got, Failed)
+	}
+	if got := Code(errDeclined); got != Declined {
+		t.Errorf("declined has code %d", got)
+	}
+}
+
+func TestHelpSpeaksOfKubectl(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"plan", "--help"}, {"cluster", "--help"}, {"version", "--help"}} {
+		stdout, _, err := run(t, args...)
+		if err != nil || !strings.Contains(stdout, "kubectl upgrade") || strings.Contains(stdout, `Use "upgrade `) {
+			t.Errorf("help of %v: %v\n%s", args, err, stdout)
+		}
+	}
+}
+
+func TestCommandToGoOn(t *testing.T) {
+	r := &runner{in: Invocation{Args: []string{"cluster", "--to", "v1.34.4", "--context", "it's prod"}}}
+	if got, want := r.command(), `kubectl upgrade cluster --to v1.34.4 --context 'it'\''s prod'`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestMain(m *testing.M) {
+	// A kubeconfig inside a pod would be found by itself.
+	os.Unsetenv("KUBERNETES_SERVICE_HOST")
+	os.Exit(m.Run())
+}
