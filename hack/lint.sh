@@ -13,6 +13,8 @@ if [[ ! -x $lint ]]; then
 	mv "$lint.$$" "$lint" # another build may be under way
 fi
 
+status=0
 for module in . hack/lab; do
-	(cd "$module" && "$lint" "${1:-run}" --config "$OLDPWD/.golangci.yml" ./...)
+	(cd "$module" && "$lint" "${1:-run}" --config "$OLDPWD/.golangci.yml" ./...) || status=1
 done
+exit $status

@@ -127,7 +127,7 @@ func (m *terminal) text() string {
 
 // Whatever happens in whatever order, the screen has the lines that stay, then exactly the last picture, and nothing of older ones.
 func TestTreeLeavesNothingBehind(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(12) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			term := newTerminal(t, 30+rnd.IntN(60), 4+rnd.IntN(30))
