@@ -265,7 +265,7 @@ func (a *Agents) Remove(ctx context.Context) error {
 }
 
 func (a *Agents) removePods(ctx context.Context) error {
-	err := a.client.AppsV1().DaemonSets(Namespace).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: ptr(metav1.DeletePropagationBackground)})
+	err := a.client.AppsV1().DaemonSets(Namespace).Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete DaemonSet %s/%s: %w", Namespace, name, err)
 	}
@@ -285,5 +285,3 @@ func (a *Agents) removePods(ctx context.Context) error {
 	}
 	return ctx.Err()
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -81,7 +81,7 @@ func (f *follower) vanished(ctx context.Context) (hostaction.Result, bool, error
 	active, err := f.active(ctx)
 	if err != nil {
 		if time.Since(f.heard) < deaf {
-			return hostaction.Result{}, false, nil //nolint:nilerr // it is asked again
+			return hostaction.Result{}, false, nil
 		}
 		return hostaction.Result{}, false, err
 	}

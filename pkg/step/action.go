@@ -85,8 +85,8 @@ type base struct {
 }
 
 // host runs a host action under the step's own name.
-func (b base) host(ctx context.Context, r Reporter, a hostaction.Action, out any) error {
-	return b.Agents.Do(ctx, b.step.Node, b.Run+"/"+b.step.ID, a, time.Duration(b.step.Timeout), agent.Follow{Log: r.Log, Waiting: r.Waiting}, out)
+func (b base) host(ctx context.Context, r Reporter, a hostaction.Action) error {
+	return b.Agents.Do(ctx, b.step.Node, b.Run+"/"+b.step.ID, a, time.Duration(b.step.Timeout), agent.Follow{Log: r.Log, Waiting: r.Waiting}, nil)
 }
 
 // look runs an action that changes nothing, for a step that wants to know how a host is.

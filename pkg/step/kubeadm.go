@@ -20,7 +20,7 @@ func (a kubeadmPlan) Done(ctx context.Context) (bool, error) {
 	return err == nil && plan.Applied(c, a.action.Version), err
 }
 
-func (a kubeadmPlan) Do(ctx context.Context, r Reporter) error { return a.host(ctx, r, a.action, nil) }
+func (a kubeadmPlan) Do(ctx context.Context, r Reporter) error { return a.host(ctx, r, a.action) }
 
 type kubeadmApply struct {
 	base
@@ -36,7 +36,7 @@ func (a kubeadmApply) Done(ctx context.Context) (bool, error) {
 	return ok && plan.ControlPlaneAt(n, a.action.Version) && plan.Applied(c, a.action.Version), nil
 }
 
-func (a kubeadmApply) Do(ctx context.Context, r Reporter) error { return a.host(ctx, r, a.action, nil) }
+func (a kubeadmApply) Do(ctx context.Context, r Reporter) error { return a.host(ctx, r, a.action) }
 
 type kubeadmNode struct {
 	base
@@ -60,4 +60,4 @@ func (a kubeadmNode) Done(ctx context.Context) (bool, error) {
 	return n.KubeletVersion == a.action.Version && n.Ready, nil
 }
 
-func (a kubeadmNode) Do(ctx context.Context, r Reporter) error { return a.host(ctx, r, a.action, nil) }
+func (a kubeadmNode) Do(ctx context.Context, r Reporter) error { return a.host(ctx, r, a.action) }

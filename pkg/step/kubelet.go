@@ -21,7 +21,7 @@ func (a restartKubelet) Done(ctx context.Context) (bool, error) {
 }
 
 func (a restartKubelet) Do(ctx context.Context, r Reporter) error {
-	return a.host(ctx, r, a.action, nil)
+	return a.host(ctx, r, a.action)
 }
 
 // runs tells whether the step's node is Ready with its kubelet at the version.

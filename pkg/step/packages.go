@@ -19,7 +19,7 @@ func (a downloadPackages) Done(ctx context.Context) (bool, error) {
 }
 
 func (a downloadPackages) Do(ctx context.Context, r Reporter) error {
-	return a.host(ctx, r, a.action, nil)
+	return a.host(ctx, r, a.action)
 }
 
 type pullImages struct {
@@ -31,7 +31,7 @@ type pullImages struct {
 func (a pullImages) Done(context.Context) (bool, error) { return false, nil }
 
 func (a pullImages) Do(ctx context.Context, r Reporter) error {
-	return a.host(ctx, r, a.action, nil)
+	return a.host(ctx, r, a.action)
 }
 
 type installPackages struct {
@@ -46,7 +46,7 @@ func (a installPackages) Done(ctx context.Context) (bool, error) {
 }
 
 func (a installPackages) Do(ctx context.Context, r Reporter) error {
-	return a.host(ctx, r, a.action, nil)
+	return a.host(ctx, r, a.action)
 }
 
 func installed(h *cluster.Host, versions map[string]string) bool {

@@ -11,10 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/systemd"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
-	"sigs.k8s.io/yaml"
 )
 
 const (

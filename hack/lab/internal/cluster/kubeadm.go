@@ -4,8 +4,9 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 	"golang.org/x/mod/semver"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
 
 // secrets join nodes to a cluster.

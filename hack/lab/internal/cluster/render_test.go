@@ -5,9 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/topologies"
-	"sigs.k8s.io/yaml"
 )
 
 func state(t *testing.T, name string) *State {

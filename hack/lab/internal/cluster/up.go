@@ -8,11 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/build"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/progress"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/rootfs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
-	"golang.org/x/sync/errgroup"
 )
 
 // Options say what to bring up.

@@ -9,9 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/mod/module"
+
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/run"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/store"
-	"golang.org/x/mod/module"
 )
 
 // Spec is one set of commands of one module version, built together so that they share their packages.

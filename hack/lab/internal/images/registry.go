@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/store"
 )
 
