@@ -85,8 +85,10 @@ func awaitsServiceAccount(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "serviceaccount \"default\" not found")
 }
 
+// refused tells a cluster that will not have the agent from one that cannot be asked now. A webhook that is not
+// reachable comes as an internal error of the API server, but refuses all the same.
 func refused(err error, format string, args ...any) error {
-	if kube.IsRetryable(err) {
+	if kube.IsRetryable(err) && !strings.Contains(err.Error(), "failed calling webhook") {
 		return fmt.Errorf(format+": %w", append(args, err)...)
 	}
 	return &RefusedError{Reasons: []string{fmt.Sprintf(format, args...) + ": " + err.Error()}}
