@@ -58,6 +58,9 @@ func (e Engine) Ensure(ctx context.Context, log *progress.Log) error {
 }
 
 func (e Engine) start(ctx context.Context, log *progress.Log) error {
+	if err := dropStale(map[string]string{e.pidFile(): "dockerd", "/run/docker/containerd/containerd.pid": "containerd"}); err != nil {
+		return err
+	}
 	f, err := os.OpenFile(e.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("open engine log: %w", err)
@@ -98,9 +101,38 @@ func answers(ctx context.Context) bool {
 	return err == nil
 }
 
+// dropStale removes pid files of programs that were killed: dockerd takes any process that has the pid now for the old
+// one, and then refuses to start, or waits for a containerd that is none.
+func dropStale(programs map[string]string) error {
+	for file, program := range programs {
+		pid, err := readPID(file)
+		if os.IsNotExist(err) || err == nil && runs(pid, program) {
+			continue
+		}
+		if err := os.Remove(file); err != nil {
+			return fmt.Errorf("remove stale pid file: %w", err)
+		}
+	}
+	return nil
+}
+
+func readPID(file string) (int, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(data)))
+}
+
+// runs tells whether a process is the program: a pid may have been given to another one since.
+func runs(pid int, program string) bool {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return err == nil && strings.TrimSpace(string(name)) == program
+}
+
 // Stop ends the engine if it is one that the lab started, and removes its data.
 func (e Engine) Stop(ctx context.Context, log *progress.Log) error {
-	data, err := os.ReadFile(e.pidFile())
+	pid, err := readPID(e.pidFile())
 	if os.IsNotExist(err) {
 		log.Say("the lab started no docker engine, none is stopped")
 		return nil
@@ -108,12 +140,7 @@ func (e Engine) Stop(ctx context.Context, log *progress.Log) error {
 	if err != nil {
 		return fmt.Errorf("read engine pid: %w", err)
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil {
-		return fmt.Errorf("read engine pid: %w", err)
-	}
-	// A pid may have been given to another program since.
-	if name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); strings.TrimSpace(string(name)) == "dockerd" {
+	if runs(pid, "dockerd") {
 		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 			return fmt.Errorf("stop dockerd: %w", err)
 		}
