@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -21,7 +23,7 @@ type env struct {
 	product    *product
 	config     *rest.Config
 	client     kubernetes.Interface
-	only       string
+	only       *regexp.Regexp
 }
 
 // during brings up a cluster for a scenario and takes it down again, unless it is to be kept.
@@ -96,6 +98,9 @@ func (e *env) upgradeCall(args ...string) call {
 	return call{kubeconfig: e.lab.info.Kubeconfig, args: append(args, "--agent-image="+e.product.image)}
 }
 
+// klogErrors are the lines of a journal that klog marks as errors.
+var klogErrors = regexp.MustCompile(`(?m)^.*kubelet\[\d+\]: [EF]\d{4} .*$`)
+
 // explain collects the logs and says where.
 func (e *env) explain(ctx context.Context) {
 	to := filepath.Join(e.work, "logs")
@@ -109,7 +114,7 @@ func (e *env) explain(ctx context.Context) {
 	for _, n := range e.lab.info.nodes() {
 		file := filepath.Join(to, n, "journal-kubelet.log")
 		if b, err := os.ReadFile(file); err == nil {
-			fmt.Printf("# kubelet of %s, last lines:\n%s\n", n, tail(string(b), 8))
+			fmt.Printf("# last errors of the kubelet of %s:\n%s\n", n, tail(strings.Join(klogErrors.FindAllString(string(b), -1), "\n"), 5))
 		}
 	}
 	fmt.Printf("# logs of the cluster are in %s, those of host commands in %s\n", to, e.product.state)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"time"
 )
@@ -18,7 +19,7 @@ func run() int {
 	scenario := flag.String("scenario", "basic", "basic, bad-input, all (both of them, each on a new cluster) or demo")
 	name := flag.String("name", "", "name of the cluster in the lab (default e2e, or demo)")
 	keep := flag.Bool("keep", false, "leave the cluster standing")
-	only := flag.String("only", "", "of bad-input, only the rows whose names contain this")
+	only := flag.String("only", "", "of bad-input, only the rows whose names match this regular expression")
 	flag.Parse()
 	if *name == "" {
 		*name = "e2e"
@@ -34,12 +35,17 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "e2e: --scenario has to be one of basic, bad-input, all, demo")
 		return 1
 	}
+	rows, err := regexp.Compile(*only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: --only:", err)
+		return 1
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	t := &tally{}
 	began := time.Now()
 	for i, f := range todo {
-		e := &env{tally: t, only: *only}
+		e := &env{tally: t, only: rows}
 		// Only what comes last is left standing: the one before has to make room for a new cluster.
 		keepThis := (*keep || *scenario == "demo") && i == len(todo)-1
 		if err := e.during(ctx, *name, keepThis, f); err != nil {

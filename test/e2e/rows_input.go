@@ -17,7 +17,7 @@ func inputRows(e *env) []row {
 		{name: "target two minors ahead", args: []string{"cluster", "--to", "v1.35.0", "--yes"}, code: 2, words: []string{"v1.35.0", e.lab.info.Kubernetes, "one minor at a time"}},
 		{name: "target equal", args: []string{"cluster", "--to", e.lab.info.Kubernetes, "--yes", "-o", "json"}, code: 0, and: saysNothingToDo},
 		{name: "plan only looks", args: []string{"plan", "-o", "json"}, code: 0, and: offers},
-		{name: "no terminal to confirm on", args: []string{"cluster", "--to", e.target()}, code: 4, words: []string{"no terminal", "--yes"}},
+		{name: "no terminal to confirm on", args: []string{"cluster", "--to", e.target()}, code: 4, words: []string{"not a terminal", "--yes"}},
 	}
 }
 
