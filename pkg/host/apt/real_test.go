@@ -169,11 +169,9 @@ func TestRealInstall(t *testing.T) {
 		}
 	})
 	t.Run("names who has the lock", func(t *testing.T) {
-		py, err := exec.LookPath("python3")
-		if err != nil {
-			t.Skip("needs python3 to take a POSIX lock in another process")
-		}
-		cmd := exec.CommandContext(t.Context(), py, "-c", "import fcntl,sys\nf=open('/var/lib/dpkg/lock','w')\nfcntl.lockf(f,fcntl.LOCK_EX)\nprint('locked',flush=True)\nsys.stdin.read()")
+		// The file of this program is not in the throw-away root, but the kernel still has it.
+		cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
+		cmd.Env = append(os.Environ(), lockEnv+"=/var/lib/dpkg/lock")
 		in, err := cmd.StdinPipe()
 		must(t, err)
 		out, err := cmd.StdoutPipe()
@@ -182,7 +180,7 @@ func TestRealInstall(t *testing.T) {
 		_, err = out.Read(make([]byte, 8))
 		must(t, err)
 		p, err := LockHolder()
-		if err != nil || p == nil || p.PID != cmd.Process.Pid || !strings.HasPrefix(p.Name, "python3") {
+		if err != nil || p == nil || p.PID != cmd.Process.Pid || p.Name == "" {
 			t.Errorf("LockHolder = %+v, %v", p, err)
 		}
 		in.Close()
