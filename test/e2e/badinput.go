@@ -44,10 +44,12 @@ func badInput(ctx context.Context, e *env) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			e.check(r.name, func() error { return r.prove(ctx, e) })
+			if !e.check(r.name, func() error { return r.prove(ctx, e) }) {
+				e.sweep(ctx)
+			}
 		}
 	}
-	if !e.only.MatchString(interruptedName) {
+	if e.interrupt || !e.only.MatchString(interruptedName) {
 		return nil
 	}
 	e.check(interruptedName, func() error { return e.interrupted(ctx) })

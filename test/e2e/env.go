@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -24,6 +23,8 @@ type env struct {
 	config     *rest.Config
 	client     kubernetes.Interface
 	only       *regexp.Regexp
+	// interrupt has basic's upgrade cut short and continued, instead of a second upgrade only for that.
+	interrupt bool
 }
 
 // during brings up a cluster for a scenario and takes it down again, unless it is to be kept.
@@ -98,11 +99,9 @@ func (e *env) upgradeCall(args ...string) call {
 	return call{kubeconfig: e.lab.info.Kubeconfig, args: append(args, "--agent-image="+e.product.image)}
 }
 
-// klogErrors are the lines of a journal that klog marks as errors.
-var klogErrors = regexp.MustCompile(`(?m)^.*kubelet\[\d+\]: [EF]\d{4} .*$`)
-
-// explain collects the logs and says where.
+// explain shows what the cluster complains of, collects the logs and says where.
 func (e *env) explain(ctx context.Context) {
+	e.warnings(ctx)
 	to := filepath.Join(e.work, "logs")
 	if err := os.RemoveAll(to); err != nil {
 		fmt.Println("#", err)
@@ -110,12 +109,6 @@ func (e *env) explain(ctx context.Context) {
 	if err := e.lab.logs(ctx, to); err != nil {
 		fmt.Println("# collect logs:", err)
 		return
-	}
-	for _, n := range e.lab.info.nodes() {
-		file := filepath.Join(to, n, "journal-kubelet.log")
-		if b, err := os.ReadFile(file); err == nil {
-			fmt.Printf("# last errors of the kubelet of %s:\n%s\n", n, tail(strings.Join(klogErrors.FindAllString(string(b), -1), "\n"), 5))
-		}
 	}
 	fmt.Printf("# logs of the cluster are in %s, those of host commands in %s\n", to, e.product.state)
 }

@@ -15,23 +15,15 @@ const interruptedName = "interrupted, then the same again"
 
 // interrupted upgrades half of the cluster, is stopped by Ctrl-C, and goes on with the very same command.
 func (e *env) interrupted(ctx context.Context) error {
-	c := e.upgradeCall("cluster", "--to", e.target(), "--yes")
+	c := e.upgradeCall("cluster", "--to", e.target(), "--yes", "-o", "json")
 	before, err := e.take(ctx)
 	if err != nil {
 		return err
 	}
-	first, err := e.upgradeUntil(ctx, c, e.controlPlaneUpgraded)
-	if err != nil {
+	if err := e.halfWay(ctx, c); err != nil {
 		return err
 	}
-	half, err := e.take(ctx)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(e.isHalf(half), half.clean(), row{code: 130, words: []string{"interrupted", c.String()}}.judge(first)); err != nil {
-		return fmt.Errorf("after the interrupt: %w\n%s", err, first)
-	}
-	second, err := e.product.run(ctx, c)
+	o, err := e.product.run(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -39,9 +31,33 @@ func (e *env) interrupted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(row{code: 0}.judge(second), after.clean(), e.upgraded(ctx), sameNodes(before, after), sameHolds(before, after))
+	err = errors.Join(row{code: 0}.judge(o), after.clean(), e.upgraded(ctx), sameNodes(before, after), sameHolds(before, after))
 	if err != nil {
-		return fmt.Errorf("after going on: %w\n%s", err, second)
+		return fmt.Errorf("after going on: %w\n%s", err, o)
+	}
+	return nil
+}
+
+// halfWay runs an upgrade until the control plane is new and stops it there. It has to say how to go on and to leave nothing
+// behind but the half that is done.
+func (e *env) halfWay(ctx context.Context, c call) error {
+	o, err := e.upgradeUntil(ctx, c, e.controlPlaneUpgraded)
+	if err != nil {
+		return err
+	}
+	half, err := e.take(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := o.report()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, o)
+	}
+	if r.ExitCode != 130 || r.Result != "interrupted" {
+		err = fmt.Errorf("the report says %q and exit code %d, want %q and 130", r.Result, r.ExitCode, "interrupted")
+	}
+	if err := errors.Join(err, e.isHalf(half), half.clean(), row{code: 130, words: []string{"interrupted", c.String()}}.judge(o)); err != nil {
+		return fmt.Errorf("after the interrupt: %w\n%s", err, o)
 	}
 	return nil
 }
