@@ -18,11 +18,11 @@ const (
 
 	oneLineText = `# deb [signed-by=/k.gpg] https://pkgs.k8s.io/core:/stable:/v1.31/deb/ /
 deb [arch=amd64 signed-by=/etc/apt/keyrings/kubernetes.gpg] https://pkgs.k8s.io/core:/stable:/v1.33/deb/ / # v1.33 since March
-	deb	http://mirror.example/debian bookworm main
+	deb	http://debian.example/debian bookworm main
 deb https://pkgs.k8s.io/addons:/cri-o:/stable:/v1.33/deb/ /
 `
 	deb822Text = `Types: deb
-URIs: http://mirror.example/debian
+URIs: http://debian.example/debian
 Suites: bookworm
 Components: main
 
@@ -133,7 +133,7 @@ func TestPrivateMirrorIsKnownByWhatItServes(t *testing.T) {
 func TestExtractKeepsOnlyTheEntries(t *testing.T) {
 	sources := Kubernetes(Parse(sourcesFile, []byte(deb822Text)), nil)
 	got := string(Extract([]byte(deb822Text), sources))
-	if strings.Contains(got, "mirror.example") || strings.Contains(got, "v1.35") || strings.Count(got, "Types:") != 1 || !strings.Contains(got, "END PGP") {
+	if strings.Contains(got, "debian.example") || strings.Contains(got, "v1.35") || strings.Count(got, "Types:") != 1 || !strings.Contains(got, "END PGP") {
 		t.Errorf("extract:\n%s", got)
 	}
 }
