@@ -44,7 +44,11 @@ func badInput(ctx context.Context, e *env) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if !e.check(r.name, func() error { return r.prove(ctx, e) }) {
+			start, err := e.take(ctx)
+			if err != nil {
+				return fmt.Errorf("look at the cluster before row %q: %w", r.name, err)
+			}
+			if !e.check(r.name, func() error { return r.prove(ctx, e, start) }) {
 				e.sweep(ctx)
 			}
 		}
@@ -56,11 +60,8 @@ func badInput(ctx context.Context, e *env) error {
 	return nil
 }
 
-func (r row) prove(ctx context.Context, e *env) (err error) {
-	start, err := e.take(ctx)
-	if err != nil {
-		return err
-	}
+// prove makes the hazard, runs the command between two looks at the cluster, and wants the cluster as at the start in the end.
+func (r row) prove(ctx context.Context, e *env, start snapshot) (err error) {
 	c := e.upgradeCall(r.arguments(e)...)
 	if r.hazard != nil {
 		undo, hazardErr := r.hazard(ctx, e, &c)

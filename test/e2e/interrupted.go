@@ -64,7 +64,7 @@ func (e *env) halfWay(ctx context.Context, c call) error {
 
 // upgradeUntil runs an upgrade and interrupts it as soon as the cluster is so far.
 func (e *env) upgradeUntil(ctx context.Context, c call, far func(context.Context) (bool, error)) (outcome, error) {
-	p, err := e.product.start(c)
+	p, err := e.product.start(ctx, c)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -75,8 +75,7 @@ func (e *env) upgradeUntil(ctx context.Context, c call, far func(context.Context
 	select {
 	case err = <-ended:
 		err = errors.Join(err, p.signal(syscall.SIGINT))
-	case early := <-p.ended:
-		p.ended <- early
+	case <-p.done:
 		err = errors.New("it ended before the control plane was upgraded")
 	}
 	o, waitErr := p.wait(ctx)
@@ -90,11 +89,11 @@ func (e *env) upgradeUntil(ctx context.Context, c call, far func(context.Context
 func (e *env) controlPlaneUpgraded(ctx context.Context) (bool, error) {
 	v, err := kubeadmVersion(ctx, e.client)
 	if err != nil || v != e.target() {
-		return false, nil
+		return false, passing(err)
 	}
 	pods, err := e.client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: "component=kube-apiserver"})
 	if err != nil {
-		return false, nil
+		return false, passing(err)
 	}
 	for _, p := range pods.Items {
 		if !strings.HasSuffix(p.Spec.Containers[0].Image, ":"+e.target()) {

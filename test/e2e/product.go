@@ -92,13 +92,16 @@ type process struct {
 	cmd            *exec.Cmd
 	stdout, stderr bytes.Buffer
 	began          time.Time
-	ended          chan error
+	// done is closed at the end; err is set then.
+	done chan struct{}
+	err  error
 }
 
 // start runs the product in a process group of its own, so that a signal reaches what a Ctrl-C reaches.
-func (p *product) start(c call) (*process, error) {
-	r := &process{call: c, began: time.Now(), ended: make(chan error, 1)}
-	r.cmd = exec.Command(p.kubectl, append([]string{"upgrade"}, c.args...)...)
+func (p *product) start(ctx context.Context, c call) (*process, error) {
+	r := &process{call: c, began: time.Now(), done: make(chan struct{})}
+	// The end of the context is left to wait, which asks the product to stop in good order.
+	r.cmd = exec.CommandContext(context.WithoutCancel(ctx), p.kubectl, append([]string{"upgrade"}, c.args...)...)
 	r.cmd.Env = append(os.Environ(), "PATH="+p.dir+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"KUBECONFIG="+c.kubeconfig, "XDG_STATE_HOME="+p.state)
 	if c.home != "" {
@@ -113,7 +116,10 @@ func (p *product) start(c call) (*process, error) {
 	if err := r.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c, err)
 	}
-	go func() { r.ended <- r.cmd.Wait() }()
+	go func() {
+		defer close(r.done)
+		r.err = r.cmd.Wait()
+	}()
 	return r, nil
 }
 
@@ -128,30 +134,29 @@ func (r *process) signal(s syscall.Signal) error {
 const patience = 25 * time.Minute
 
 func (r *process) wait(ctx context.Context) (outcome, error) {
-	var err error
 	select {
-	case err = <-r.ended:
+	case <-r.done:
 	case <-ctx.Done():
 		_ = r.signal(syscall.SIGINT)
-		<-r.ended
+		<-r.done
 		return outcome{}, ctx.Err()
 	case <-time.After(patience):
 		_ = r.signal(syscall.SIGKILL)
-		<-r.ended
+		<-r.done
 		return outcome{}, fmt.Errorf("%s did not end within %s; standard error:\n%s", r.call, patience, tail(r.stderr.String(), 60))
 	}
 	o := outcome{call: r.call, stdout: r.stdout.String(), stderr: r.stderr.String(), took: time.Since(r.began)}
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+	if exit, ok := errors.AsType[*exec.ExitError](r.err); ok {
 		o.code = exit.ExitCode()
-	} else if err != nil {
-		return o, fmt.Errorf("run %s: %w", r.call, err)
+	} else if r.err != nil {
+		return o, fmt.Errorf("run %s: %w", r.call, r.err)
 	}
 	return o, nil
 }
 
 // run runs the product to its end.
 func (p *product) run(ctx context.Context, c call) (outcome, error) {
-	r, err := p.start(c)
+	r, err := p.start(ctx, c)
 	if err != nil {
 		return outcome{}, err
 	}

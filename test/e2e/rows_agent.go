@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -28,7 +28,7 @@ func agentRows(e *env) []row {
 // policyRefuses has the API server itself deny host paths in the agent's namespace.
 func policyRefuses(ctx context.Context, e *env, _ *call) (undo, error) {
 	const name = "no-host-paths"
-	fail := admissionv1.Fail
+	fail := admissionregistrationv1.Fail
 	policies, bindings := e.client.AdmissionregistrationV1().ValidatingAdmissionPolicies(), e.client.AdmissionregistrationV1().ValidatingAdmissionPolicyBindings()
 	back := func(ctx context.Context) error {
 		if err := bindings.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
@@ -36,15 +36,15 @@ func policyRefuses(ctx context.Context, e *env, _ *call) (undo, error) {
 		}
 		return policies.Delete(ctx, name, metav1.DeleteOptions{})
 	}
-	_, err := policies.Create(ctx, &admissionv1.ValidatingAdmissionPolicy{
+	_, err := policies.Create(ctx, &admissionregistrationv1.ValidatingAdmissionPolicy{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
 			FailurePolicy: &fail,
-			MatchConstraints: &admissionv1.MatchResources{
+			MatchConstraints: &admissionregistrationv1.MatchResources{
 				NamespaceSelector: agentsNamespace(),
-				ResourceRules:     []admissionv1.NamedRuleWithOperations{{RuleWithOperations: podCreation()}},
+				ResourceRules:     []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: podCreation()}},
 			},
-			Validations: []admissionv1.Validation{{
+			Validations: []admissionregistrationv1.Validation{{
 				Expression: "!has(object.spec.volumes) || object.spec.volumes.all(v, !has(v.hostPath))",
 				Message:    "host paths are forbidden here",
 			}},
@@ -53,10 +53,10 @@ func policyRefuses(ctx context.Context, e *env, _ *call) (undo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create policy: %w", err)
 	}
-	_, err = bindings.Create(ctx, &admissionv1.ValidatingAdmissionPolicyBinding{
+	_, err = bindings.Create(ctx, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName: name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: name, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {
@@ -68,16 +68,16 @@ func policyRefuses(ctx context.Context, e *env, _ *call) (undo, error) {
 // webhookRefuses registers a webhook whose server is away, as they are when nodes go.
 func webhookRefuses(ctx context.Context, e *env, _ *call) (undo, error) {
 	const name = "gone.webhook.example"
-	fail, none := admissionv1.Fail, admissionv1.SideEffectClassNone
+	fail, none := admissionregistrationv1.Fail, admissionregistrationv1.SideEffectClassNone
 	url := "https://127.0.0.1:1/validate"
 	hooks := e.client.AdmissionregistrationV1().ValidatingWebhookConfigurations()
 	back := func(ctx context.Context) error { return hooks.Delete(ctx, name, metav1.DeleteOptions{}) }
-	_, err := hooks.Create(ctx, &admissionv1.ValidatingWebhookConfiguration{
+	_, err := hooks.Create(ctx, &admissionregistrationv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Webhooks: []admissionv1.ValidatingWebhook{{
+		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
 			Name: name, FailurePolicy: &fail, SideEffects: &none, AdmissionReviewVersions: []string{"v1"},
-			ClientConfig: admissionv1.WebhookClientConfig{URL: &url}, NamespaceSelector: agentsNamespace(),
-			Rules: []admissionv1.RuleWithOperations{podCreation()},
+			ClientConfig: admissionregistrationv1.WebhookClientConfig{URL: &url}, NamespaceSelector: agentsNamespace(),
+			Rules: []admissionregistrationv1.RuleWithOperations{podCreation()},
 		}},
 	}, metav1.CreateOptions{})
 	if err != nil {
@@ -101,9 +101,9 @@ func agentsNamespace() *metav1.LabelSelector {
 	return &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": agentNamespace}}
 }
 
-func podCreation() admissionv1.RuleWithOperations {
-	return admissionv1.RuleWithOperations{
-		Operations: []admissionv1.OperationType{admissionv1.Create},
-		Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
+func podCreation() admissionregistrationv1.RuleWithOperations {
+	return admissionregistrationv1.RuleWithOperations{
+		Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+		Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods"}},
 	}
 }

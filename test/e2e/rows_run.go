@@ -20,7 +20,7 @@ func runRows() []row {
 
 // anotherRun starts a run that looks only, and freezes it in the middle, when it has the lock.
 func anotherRun(ctx context.Context, e *env, _ *call) (undo, error) {
-	p, err := e.product.start(e.upgradeCall("plan", "--to", e.target()))
+	p, err := e.product.start(ctx, e.upgradeCall("plan", "--to", e.target()))
 	if err != nil {
 		return nil, err
 	}
