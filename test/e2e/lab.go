@@ -16,8 +16,10 @@ import (
 // lab is one cluster of hack/lab, handled through its command line as anybody would.
 type lab struct {
 	program string
-	name    string
-	info    labInfo
+	// source is where the lab's own code lies, of which it builds parts.
+	source string
+	name   string
+	info   labInfo
 }
 
 // labInfo is what "info -o json" says, as far as it is needed here.
@@ -46,9 +48,9 @@ func (i labInfo) nodes() []string {
 
 // newLab builds the lab's program once; "go run" would cost a second for every command on a node.
 func newLab(ctx context.Context, root, work, name string) (*lab, error) {
-	l := &lab{program: filepath.Join(work, "bin", "lab"), name: name}
+	l := &lab{program: filepath.Join(work, "bin", "lab"), source: filepath.Join(root, "hack", "lab"), name: name}
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", l.program, ".")
-	cmd.Dir, cmd.Stderr = filepath.Join(root, "hack", "lab"), os.Stderr
+	cmd.Dir, cmd.Stderr = l.source, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("build lab: %w", err)
 	}
@@ -94,7 +96,7 @@ func (l *lab) logs(ctx context.Context, to string) error {
 
 func (l *lab) show(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, l.program, args...)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	cmd.Dir, cmd.Stdout, cmd.Stderr = l.source, os.Stderr, os.Stderr
 	return cmd.Run()
 }
 
