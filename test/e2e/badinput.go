@@ -71,8 +71,13 @@ func (r row) prove(ctx context.Context, e *env, start snapshot) (err error) {
 			if undo != nil {
 				err = errors.Join(err, undo(ctx))
 			}
+			ignore := r.ignore
+			if err != nil {
+				// What the product left behind is known by now, and swept away later.
+				ignore = append(ignore, " our files", " our units", "ConfigMap "+lockName, "namespace "+agentNamespace)
+			}
 			// The way back is proven as well, for the sake of the rows to come.
-			if settleErr := e.settled(ctx, start, r.ignore...); settleErr != nil {
+			if settleErr := e.settled(ctx, start, ignore...); settleErr != nil {
 				err = errors.Join(err, fmt.Errorf("undo: %w", settleErr))
 			}
 		}()
