@@ -89,11 +89,11 @@ func (e *env) upgradeUntil(ctx context.Context, c call, far func(context.Context
 func (e *env) controlPlaneUpgraded(ctx context.Context) (bool, error) {
 	v, err := kubeadmVersion(ctx, e.client)
 	if err != nil || v != e.target() {
-		return false, passing(err)
+		return false, err
 	}
 	pods, err := e.client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: "component=kube-apiserver"})
 	if err != nil {
-		return false, passing(err)
+		return false, err
 	}
 	for _, p := range pods.Items {
 		if !strings.HasSuffix(p.Spec.Containers[0].Image, ":"+e.target()) {

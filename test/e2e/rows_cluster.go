@@ -47,7 +47,7 @@ func nodeNotReady(ctx context.Context, e *env, _ *call) (undo, error) {
 	return back, poll(ctx, 3*time.Minute, "node "+node+" to be NotReady", func(ctx context.Context) (bool, error) {
 		n, err := e.client.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
 		if err != nil {
-			return false, passing(err)
+			return false, err
 		}
 		return !nodeReady(n) && len(n.Spec.Taints) == 2, nil
 	})

@@ -37,7 +37,7 @@ func anotherRun(ctx context.Context, e *env, _ *call) (undo, error) {
 	held := poll(ctx, time.Minute, "the first run to take the lock", func(ctx context.Context) (bool, error) {
 		_, err := e.client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, lockName, metav1.GetOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
-			return false, passing(err)
+			return false, err
 		}
 		return err == nil, nil
 	})

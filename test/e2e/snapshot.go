@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -192,7 +191,7 @@ func (e *env) settled(ctx context.Context, want snapshot, ignore ...string) erro
 	err := poll(ctx, 2*time.Minute, "the cluster to be as before", func(ctx context.Context) (bool, error) {
 		now, err := e.take(ctx)
 		if err != nil {
-			return false, passing(err)
+			return false, err
 		}
 		last = want.without(ignore...).diff(now.without(ignore...))
 		return last == "", nil
@@ -210,12 +209,4 @@ func (s snapshot) without(suffixes ...string) snapshot {
 		maps.DeleteFunc(out, func(k, _ string) bool { return strings.HasSuffix(k, suffix) })
 	}
 	return out
-}
-
-// passing swallows errors of an API server that is away for a moment; what the operator may not do does not pass.
-func passing(err error) error {
-	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-		return err
-	}
-	return nil
 }

@@ -55,7 +55,7 @@ func agentNotScheduled(ctx context.Context, e *env, _ *call) (undo, error) {
 	return back, poll(ctx, time.Minute, "deployment "+name+" to be available", func(ctx context.Context) (bool, error) {
 		d, err := deployments.Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
-			return false, passing(err)
+			return false, err
 		}
 		return d.Status.AvailableReplicas == 1, nil
 	})

@@ -36,11 +36,11 @@ func (e *env) deployWorkload(ctx context.Context) error {
 	return poll(ctx, 2*time.Minute, "the demo's clients to be answered", func(ctx context.Context) (bool, error) {
 		clients, err := e.clients(ctx)
 		if err != nil || len(clients) < len(e.lab.info.Nodes) {
-			return false, passing(err)
+			return false, err
 		}
 		for _, c := range clients {
 			if l, err := e.clientLog(ctx, c.Name); err != nil || l.requests == 0 {
-				return false, passing(err)
+				return false, err
 			}
 		}
 		return true, nil
@@ -101,7 +101,7 @@ func (e *env) workloadAnswered(ctx context.Context, from, to time.Time) (failed 
 	err = poll(ctx, time.Minute, "totals of the clients from after the upgrade", func(ctx context.Context) (bool, error) {
 		clients, err := e.clients(ctx)
 		if err != nil {
-			return false, passing(err)
+			return false, err
 		}
 		failed, errs = 0, nil
 		if len(clients) != len(e.lab.info.Nodes) {
@@ -110,7 +110,7 @@ func (e *env) workloadAnswered(ctx context.Context, from, to time.Time) (failed 
 		for _, c := range clients {
 			l, err := e.clientLog(ctx, c.Name)
 			if err != nil {
-				return false, passing(err)
+				return false, err
 			}
 			if l.last.Before(to) {
 				return false, nil
