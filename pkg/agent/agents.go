@@ -113,13 +113,14 @@ func (a *Agents) awaitGone(ctx context.Context) error {
 	})
 }
 
-// AwaitReady waits until every one of the nodes has a ready agent. When the time is over, or as soon as an image is known
-// not to be had, the error is a RefusedError that names each node and why.
-func (a *Agents) AwaitReady(ctx context.Context, nodes []string, timeout time.Duration) error {
+// AwaitReady waits until every one of the nodes has a ready agent, and gives those that had one at the end. When the time
+// is over, or as soon as an image is known not to be had, the error is a RefusedError that names each other node and why.
+func (a *Agents) AwaitReady(ctx context.Context, nodes []string, timeout time.Duration) (reached []string, err error) {
 	defer a.waiting("")
 	var missing []string
 	hopeless := map[string]time.Time{}
-	err := wait.PollUntilContextTimeout(ctx, poll, timeout, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, poll, timeout, true, func(context.Context) (bool, error) {
+		// The time bounds the wait, not a request: one that is cut off by it would be taken for a failure.
 		pods, err := a.pods(ctx)
 		if err != nil {
 			if kube.IsRetryable(err) {
@@ -127,11 +128,12 @@ func (a *Agents) AwaitReady(ctx context.Context, nodes []string, timeout time.Du
 			}
 			return false, err
 		}
-		missing = missing[:0]
+		missing, reached = nil, nil
 		given := false
 		for _, n := range nodes {
 			pod, ok := pods[n]
 			if ok && isReady(pod) {
+				reached = append(reached, n)
 				continue
 			}
 			cause, pull := "no agent pod was made for it", false
@@ -159,9 +161,9 @@ func (a *Agents) AwaitReady(ctx context.Context, nodes []string, timeout time.Du
 		return false, nil
 	})
 	if err == nil || !errors.Is(err, context.DeadlineExceeded) && !wait.Interrupted(err) || ctx.Err() != nil {
-		return err
+		return reached, err
 	}
-	return &RefusedError{Reasons: append(slices.Clone(missing), a.daemonSetEvents(ctx)...)}
+	return reached, &RefusedError{Reasons: append(missing, a.daemonSetEvents(ctx)...)}
 }
 
 // pullPatience is how long a failing pull is given: the kubelet tries again by itself, and a registry may hiccup.
@@ -241,14 +243,18 @@ func (a *Agents) daemonSetEvents(ctx context.Context) []string {
 	return out
 }
 
-// Remove deletes the namespace with everything in it and waits until it is gone. The pods go first: a namespace
-// that is deleted with pods in it is looked at again only after many seconds.
+// Remove takes the agent away, and its namespace, unless somebody else made that. It waits until they are gone. The pods go
+// first: a namespace that is deleted with pods in it is looked at again only after many seconds.
 func (a *Agents) Remove(ctx context.Context) error {
 	defer a.waiting("")
 	if err := a.removePods(ctx); err != nil {
 		return err
 	}
-	err := a.client.CoreV1().Namespaces().Delete(ctx, Namespace, metav1.DeleteOptions{})
+	ours, err := a.namespaceIsOurs(ctx)
+	if err != nil || !ours {
+		return err
+	}
+	err = a.client.CoreV1().Namespaces().Delete(ctx, Namespace, metav1.DeleteOptions{})
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete namespace %q: %w", Namespace, err)
 	}
@@ -264,6 +270,27 @@ func (a *Agents) Remove(ctx context.Context) error {
 		return fmt.Errorf("wait for namespace %q to be gone: %w", Namespace, err)
 	}
 	return nil
+}
+
+// namespaceIsOurs tells by its labels: an operator may have made the namespace before, to put a pull secret in it.
+func (a *Agents) namespaceIsOurs(ctx context.Context) (ours bool, err error) {
+	err = wait.PollUntilContextTimeout(ctx, poll, time.Minute, true, func(ctx context.Context) (bool, error) {
+		ns, err := a.client.CoreV1().Namespaces().Get(ctx, Namespace, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			return true, nil
+		case err != nil && kube.IsRetryableLater(err):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+		ours = ns.Labels[madeBy] == madeByUs
+		return true, nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("get namespace %q: %w", Namespace, err)
+	}
+	return ours, nil
 }
 
 func (a *Agents) removePods(ctx context.Context) error {

@@ -14,6 +14,8 @@ const (
 	Namespace = "kubectl-upgrade"
 	name      = "host-agent"
 	container = "agent"
+	madeBy    = "app.kubernetes.io/part-of"
+	madeByUs  = "kubectl-upgrade"
 	// WorkDir is where the agent keeps its binary, requests, logs and results on each host. It is mounted at the same path in the pod.
 	WorkDir = "/var/lib/kubectl-upgrade"
 )
@@ -27,14 +29,14 @@ type Options struct {
 }
 
 func labels() map[string]string {
-	return map[string]string{"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "kubectl-upgrade"}
+	return map[string]string{"app.kubernetes.io/name": name, madeBy: madeByUs}
 }
 
 func namespace() *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: Namespace,
 		Labels: map[string]string{
-			"app.kubernetes.io/part-of": "kubectl-upgrade",
+			madeBy: madeByUs,
 			// Host paths need the privileged level; servers without Pod Security ignore the labels.
 			"pod-security.kubernetes.io/enforce": "privileged",
 			"pod-security.kubernetes.io/audit":   "privileged",

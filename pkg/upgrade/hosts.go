@@ -30,10 +30,7 @@ func (u *Upgrade) sendAgents(ctx context.Context, p *Prepared) error {
 	u.deployed = true
 	err := u.agents.Ensure(ctx, p.Cluster.Version)
 	if err == nil {
-		err = u.agents.AwaitReady(ctx, names, u.opts.AgentTimeout)
-	}
-	if err == nil {
-		u.reached = names
+		u.reached, err = u.agents.AwaitReady(ctx, names, u.opts.AgentTimeout)
 	}
 	refused, ok := errors.AsType[*agent.RefusedError](err)
 	if !ok {
