@@ -162,17 +162,21 @@ func named(fs *flag.FlagSet, args []string) (*cluster.State, error) {
 	return cluster.Load(state, *name)
 }
 
-func info(_ context.Context, args []string) error {
+func info(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("info", flag.ContinueOnError)
 	output := fs.String("o", "text", "text or json")
 	s, err := named(fs, args)
 	if err != nil {
 		return err
 	}
-	if *output == "json" {
-		return s.Info().WriteJSON(os.Stdout)
+	i, err := s.Info(ctx)
+	if err != nil {
+		return err
 	}
-	return s.Info().WriteText(os.Stdout)
+	if *output == "json" {
+		return i.WriteJSON(os.Stdout)
+	}
+	return i.WriteText(os.Stdout)
 }
 
 func kubeconfig(_ context.Context, args []string) error {

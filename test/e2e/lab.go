@@ -36,6 +36,8 @@ type labInfo struct {
 		Push string `json:"push"`
 		Pull string `json:"pull"`
 	} `json:"registry"`
+	// Stopped are containers that run no longer; the cluster is then of no use.
+	Stopped []string `json:"stopped"`
 }
 
 func (i labInfo) nodes() []string {
@@ -59,7 +61,7 @@ func newLab(ctx context.Context, root, work, name string) (*lab, error) {
 
 // up takes the cluster that stands, or brings one up.
 func (l *lab) up(ctx context.Context) error {
-	if l.load(ctx) == nil {
+	if l.load(ctx) == nil && len(l.info.Stopped) == 0 {
 		fmt.Printf("# cluster %s stands already\n", l.name)
 		return nil
 	}

@@ -1,10 +1,14 @@
 package cluster
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/docker"
 )
 
 // Info is what tests read about a cluster.
@@ -20,6 +24,7 @@ type Info struct {
 	Infra        Machine      `json:"infra"`
 	LoadBalancer *Machine     `json:"loadBalancer,omitempty"`
 	Registry     InfoRegistry `json:"registry"`
+	Stopped      []string     `json:"stopped"` // containers that run no longer
 }
 
 // InfoNode is a node in Info.
@@ -40,13 +45,17 @@ type InfoRegistry struct {
 }
 
 // Info describes the cluster.
-func (s *State) Info() Info {
+func (s *State) Info(ctx context.Context) (Info, error) {
+	stopped, err := docker.Exited(ctx, s.Name)
+	if err != nil {
+		return Info{}, fmt.Errorf("describe cluster %s: %w", s.Name, err)
+	}
 	i := Info{Name: s.Name, Topology: s.Topology.Name, Subnet: s.Subnet, Kubernetes: s.Topology.Kubernetes, Offers: s.Topology.UpgradeTo, Endpoint: s.Endpoint(),
-		Kubeconfig: s.Kubeconfig(), Infra: s.Infra, LoadBalancer: s.LoadBalancer, Registry: InfoRegistry{fmt.Sprintf("127.0.0.1:%d", s.RegistryPort), RegistryHost}}
+		Kubeconfig: s.Kubeconfig(), Infra: s.Infra, LoadBalancer: s.LoadBalancer, Registry: InfoRegistry{fmt.Sprintf("127.0.0.1:%d", s.RegistryPort), RegistryHost}, Stopped: stopped}
 	for _, n := range s.Nodes {
 		i.Nodes = append(i.Nodes, InfoNode{n.Name, n.Role, n.IP, n.Container, n.AptStyle, "/etc/apt/sources.list.d/" + n.AptFile, n.Hold})
 	}
-	return i
+	return i, nil
 }
 
 // WriteJSON prints the description for programs.
@@ -63,6 +72,9 @@ func (i Info) WriteText(w io.Writer) error {
 		i.Name, i.Topology, i.Subnet, i.Kubernetes, i.Offers, i.Endpoint, i.Kubeconfig, i.Registry.Push, i.Registry.Pull, i.Infra.IP, i.Infra.Container)
 	for _, n := range i.Nodes {
 		fmt.Fprintf(t, "%s\t%s %s %s %s\n", n.Name, n.IP, n.Role, n.Container, n.AptFile)
+	}
+	if len(i.Stopped) > 0 {
+		fmt.Fprintf(t, "stopped\t%s\n", strings.Join(i.Stopped, " "))
 	}
 	return t.Flush()
 }

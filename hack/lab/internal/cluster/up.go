@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/build"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/docker"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/progress"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/rootfs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
@@ -26,8 +28,8 @@ type Options struct {
 
 // Up brings a cluster up and returns its state. What a failed bring-up leaves is its logs.
 func Up(ctx context.Context, o Options, a *build.Assets, log *progress.Log) (*State, error) {
-	if _, err := Load(o.Root, o.Name); err == nil {
-		return nil, fmt.Errorf("bring up %s: it exists already (lab down --name %s removes it)", o.Name, o.Name)
+	if err := vacant(ctx, o, log); err != nil {
+		return nil, fmt.Errorf("bring up %s: %w", o.Name, err)
 	}
 	s, err := bringUp(ctx, o, a, log)
 	if err == nil {
@@ -56,6 +58,24 @@ func Up(ctx context.Context, o Options, a *build.Assets, log *progress.Log) (*St
 		log.Say("cleaning up: %v", downErr)
 	}
 	return nil, err
+}
+
+// vacant sees to it that nothing has the name. A cluster whose machines have stopped, as the restart of the computer
+// stops them, is of no use to anybody and makes room.
+func vacant(ctx context.Context, o Options, log *progress.Log) error {
+	names, err := List(o.Root)
+	if err != nil || !slices.Contains(names, o.Name) {
+		return err
+	}
+	stopped, err := docker.Exited(ctx, o.Name)
+	if err != nil {
+		return err
+	}
+	if len(stopped) == 0 {
+		return fmt.Errorf("it exists already (lab down --name %s removes it)", o.Name)
+	}
+	log.Say("cluster %s has stopped (%s), removing it", o.Name, strings.Join(stopped, ", "))
+	return Down(ctx, o.Root, o.Name, log)
 }
 
 func bringUp(ctx context.Context, o Options, a *build.Assets, log *progress.Log) (*State, error) {

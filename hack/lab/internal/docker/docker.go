@@ -75,3 +75,9 @@ func Labels(ctx context.Context) ([]string, error) {
 	}
 	return names, nil
 }
+
+// Exited names the containers of a cluster that ran once and do no longer.
+func Exited(ctx context.Context, name string) ([]string, error) {
+	out, err := Output(ctx, "ps", "-a", "--filter", "label="+Label+"="+name, "--filter", "status=exited", "--format", "{{.Names}}")
+	return strings.Fields(out), err
+}
