@@ -22,7 +22,8 @@ const usage = `usage: host-agent VERB
   do [--offset N]      start, or attach to, the request on stdin; frames on stdout
   run --dir DIR        what the transient unit runs on the host
   finish --dir DIR     what the transient unit runs when that has ended
-  purge                remove what the agent left on the host
+  purge                have the host remove what the agent left on it
+  sweep                what the unit for that runs on the host
 `
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -64,6 +65,8 @@ func verb(ctx context.Context, name string, args []string) error {
 		return host.Finish(*dir)
 	case "purge":
 		return host.Purge(ctx, work)
+	case "sweep":
+		return host.Sweep(work)
 	}
 	return fmt.Errorf("unknown verb %q\n%s", name, usage)
 }

@@ -142,13 +142,13 @@ func TestPurgeKeepsARecordOfHolds(t *testing.T) {
 	work := workdir.Dir(filepath.Join(t.TempDir(), "w"))
 	must(t, work.Make())
 	must(t, os.WriteFile(work.Holds(), []byte(`{}`), 0o600))
-	must(t, empty(work))
+	must(t, Sweep(work))
 	entries, err := os.ReadDir(string(work))
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left: %v, %v", entries, err)
 	}
 	must(t, os.Remove(work.Holds()))
-	must(t, empty(work))
+	must(t, Sweep(work))
 	if _, err := os.Stat(string(work)); !os.IsNotExist(err) {
 		t.Errorf("directory: %v", err)
 	}
