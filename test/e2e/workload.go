@@ -94,38 +94,53 @@ func (e *env) clientLog(ctx context.Context, pod string) (*clientLog, error) {
 	return l, nil
 }
 
-// workloadAnswered reads the clients' logs: they have to span the upgrade, be of one and the same process, and tell of no failure.
-func (e *env) workloadAnswered(ctx context.Context, from, to time.Time) (failed int, err error) {
-	// The clients write their totals every few seconds; those of after the end are waited for.
-	var errs []error
+// client is one of them and what it says.
+type client struct {
+	pod corev1.Pod
+	log *clientLog
+}
+
+// clientsSince gives every client with the totals that it has written after a time; they do so every few seconds.
+func (e *env) clientsSince(ctx context.Context, after time.Time) (out []client, err error) {
 	err = poll(ctx, time.Minute, "totals of the clients from after the upgrade", func(ctx context.Context) (bool, error) {
-		clients, err := e.clients(ctx)
+		pods, err := e.clients(ctx)
 		if err != nil {
 			return false, err
 		}
-		failed, errs = 0, nil
-		if len(clients) != len(e.lab.info.Nodes) {
-			errs = append(errs, fmt.Errorf("%d clients run, want %d", len(clients), len(e.lab.info.Nodes)))
-		}
-		for _, c := range clients {
-			l, err := e.clientLog(ctx, c.Name)
-			if err != nil {
+		out = nil
+		for _, p := range pods {
+			l, err := e.clientLog(ctx, p.Name)
+			if err != nil || l.last.Before(after) {
 				return false, err
 			}
-			if l.last.Before(to) {
-				return false, nil
-			}
-			failed += l.failed
-			fmt.Printf("# client on %s: %d requests, %d failed, %d retried or failed, longest time without an answer %s\n",
-				c.Spec.NodeName, l.requests, l.failed, len(l.complaints), l.longestGap)
-			if l.failed > 0 {
-				errs = append(errs, fmt.Errorf("client on %s: %d of %d requests failed:\n%s", c.Spec.NodeName, l.failed, l.requests, tail(strings.Join(l.complaints, "\n"), 10)))
-			}
-			if l.first.After(from) || c.Status.ContainerStatuses[0].RestartCount > 0 {
-				errs = append(errs, fmt.Errorf("client on %s says nothing about the beginning: its log starts at %s, it was restarted %d times", c.Spec.NodeName, l.first, c.Status.ContainerStatuses[0].RestartCount))
-			}
+			out = append(out, client{p, l})
 		}
 		return true, nil
 	})
-	return failed, errors.Join(append(errs, err)...)
+	return out, err
+}
+
+// workloadAnswered reads the clients' logs: they have to span the upgrade, be of one and the same process, and tell of no failure.
+func (e *env) workloadAnswered(ctx context.Context, from, to time.Time) (failed int, err error) {
+	clients, err := e.clientsSince(ctx, to)
+	if err != nil {
+		return -1, err
+	}
+	var errs []error
+	if len(clients) != len(e.lab.info.Nodes) {
+		errs = append(errs, fmt.Errorf("%d clients run, want %d", len(clients), len(e.lab.info.Nodes)))
+	}
+	for _, c := range clients {
+		on, l, restarts := c.pod.Spec.NodeName, c.log, c.pod.Status.ContainerStatuses[0].RestartCount
+		failed += l.failed
+		fmt.Printf("# client on %s: %d requests, %d failed, %d retried or failed, longest time without an answer %s\n",
+			on, l.requests, l.failed, len(l.complaints), l.longestGap)
+		if l.failed > 0 {
+			errs = append(errs, fmt.Errorf("client on %s: %d of %d requests failed:\n%s", on, l.failed, l.requests, tail(strings.Join(l.complaints, "\n"), 10)))
+		}
+		if l.first.After(from) || restarts > 0 {
+			errs = append(errs, fmt.Errorf("client on %s says nothing about the beginning: its log starts at %s, it was restarted %d times", on, l.first, restarts))
+		}
+	}
+	return failed, errors.Join(errs...)
 }
