@@ -17,7 +17,7 @@ const (
 	Failed = 1
 	// Blocked: preflight found errors; nothing was changed.
 	Blocked = 2
-	// Stopped: an error after something was changed. The same command continues.
+	// Stopped: an error after something was changed, or a pause that was asked for. The same command continues.
 	Stopped = 3
 	// Declined: the plan was not confirmed; nothing was changed.
 	Declined = 4
@@ -28,6 +28,7 @@ const (
 var (
 	errDeclined    = errors.New("not confirmed: nothing was changed")
 	errInterrupted = errors.New("interrupted")
+	errPaused      = errors.New("paused as asked for: the upgrade is not finished")
 )
 
 // Code gives the exit code for the error that a command returned.
@@ -39,7 +40,7 @@ func Code(err error) int {
 		return Done
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return Interrupted
-	case errors.As(err, &outcome) && outcome.Changed:
+	case errors.As(err, &outcome) && outcome.Changed, errors.Is(err, errPaused):
 		return Stopped
 	case errors.As(err, &blocked):
 		return Blocked
@@ -49,9 +50,12 @@ func Code(err error) int {
 	return Failed
 }
 
-// result puts an exit code in a word, for reports.
-func result(code int, nothingToDo bool) string {
-	switch code {
+// result puts the end of a command in a word, for reports.
+func result(err error, nothingToDo bool) string {
+	if errors.Is(err, errPaused) {
+		return "paused"
+	}
+	switch Code(err) {
 	case Done:
 		if nothingToDo {
 			return "nothing to do"

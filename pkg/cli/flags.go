@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/agent"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/buildinfo"
@@ -28,6 +30,11 @@ type upgradeFlags struct {
 	gracePeriod      int
 	drainTimeout     time.Duration
 	ignoreKubeadm    []string
+	via              []string
+	selector         string
+	maxUnavailable   string
+	maxFailures      int
+	pauseAfter       string
 }
 
 func (f *upgradeFlags) add(fs *pflag.FlagSet) {
@@ -41,6 +48,11 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.force, "force", false, "Let drains delete pods that no controller starts again.")
 	fs.IntVar(&f.gracePeriod, "grace-period", -1, "Seconds that drained pods get to end; -1 leaves it to the pods.")
 	fs.DurationVar(&f.drainTimeout, "drain-timeout", 15*time.Minute, "How long the drain of one node may take.")
+	fs.StringSliceVar(&f.via, "via", nil, "Releases to pass through, such as v1.33.6,v1.34.2. By default the newest that the package sources offer of each minor between.")
+	fs.StringVarP(&f.selector, "selector", "l", "", "Label selector of the workers to upgrade; the others are left as they are. The control plane is always upgraded.")
+	fs.StringVar(&f.maxUnavailable, "max-unavailable", "1", "How many workers may be down at once: a number, or a percentage of all workers.")
+	fs.IntVar(&f.maxFailures, "max-failures", 0, "How many workers may fail before no other one is started. Those that have been started are finished.")
+	fs.StringVar(&f.pauseAfter, "pause-after", "", "Stop after: control-plane, first-worker or every-node. The same command goes on.")
 	fs.StringSliceVar(&f.ignoreKubeadm, "kubeadm-ignore-preflight-errors", nil, "Checks of kubeadm's own preflight that may fail, as its --ignore-preflight-errors.")
 }
 
@@ -55,12 +67,11 @@ func (f *upgradeFlags) options() (upgrade.Options, error) {
 			DrainTimeout: f.drainTimeout, IgnoreKubeadmPreflight: f.ignoreKubeadm,
 		},
 	}
-	if f.to != "" {
-		v, err := version.Parse(f.to)
-		if err != nil {
-			return o, fmt.Errorf("--to: %w", err)
-		}
-		o.To = v
+	if err := f.versions(&o); err != nil {
+		return o, err
+	}
+	if err := f.workers(&o); err != nil {
+		return o, err
 	}
 	switch o.Agent.PullPolicy {
 	case corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
@@ -78,4 +89,42 @@ func (f *upgradeFlags) options() (upgrade.Options, error) {
 		return o, fmt.Errorf("--agent-timeout: %s is not a time to wait for: want more than zero", f.agentTimeout)
 	}
 	return o, nil
+}
+
+func (f *upgradeFlags) versions(o *upgrade.Options) error {
+	if f.to != "" {
+		v, err := version.Parse(f.to)
+		if err != nil {
+			return fmt.Errorf("--to: %w", err)
+		}
+		o.To = v
+	}
+	for _, text := range f.via {
+		v, err := version.Parse(text)
+		if err != nil {
+			return fmt.Errorf("--via: %w", err)
+		}
+		o.Via = append(o.Via, v)
+	}
+	return nil
+}
+
+func (f *upgradeFlags) workers(o *upgrade.Options) error {
+	if _, err := labels.Parse(f.selector); err != nil {
+		return fmt.Errorf("--selector: %w", err)
+	}
+	o.Selector = f.selector
+	o.MaxUnavailable = intstr.Parse(f.maxUnavailable)
+	if n, err := intstr.GetScaledValueFromIntOrPercent(&o.MaxUnavailable, 100, false); err != nil || n < 1 {
+		return fmt.Errorf("--max-unavailable: %q is neither a number above zero nor a percentage such as 20%%", f.maxUnavailable)
+	}
+	if f.maxFailures < 0 {
+		return fmt.Errorf("--max-failures: %d is below zero", f.maxFailures)
+	}
+	o.Plan.MaxFailures = f.maxFailures
+	switch o.Plan.PauseAfter = plan.PauseAfter(f.pauseAfter); o.Plan.PauseAfter {
+	case plan.PauseNever, plan.PauseAfterControlPlane, plan.PauseAfterFirstWorker, plan.PauseAfterEveryNode:
+		return nil
+	}
+	return fmt.Errorf("--pause-after: %q is none of %s, %s, %s", f.pauseAfter, plan.PauseAfterControlPlane, plan.PauseAfterFirstWorker, plan.PauseAfterEveryNode)
 }

@@ -42,7 +42,7 @@ func (r *runner) run(ctx context.Context) error {
 		return err
 	}
 	r.report.ExitCode = Code(err)
-	r.report.Result = result(r.report.ExitCode, r.empty)
+	r.report.Result = result(err, r.empty)
 	r.report.Took = plan.Duration(time.Since(r.report.Started))
 	if err != nil {
 		r.report.Error = err.Error()
@@ -187,6 +187,8 @@ func (r *runner) ended(o engine.Outcome) error {
 		return fmt.Errorf("%w in step %s", errInterrupted, stepOf(o.Err))
 	case o.Err != nil:
 		return &outcomeError{o}
+	case o.Paused != "":
+		return errPaused
 	}
 	return nil
 }

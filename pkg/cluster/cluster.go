@@ -18,8 +18,10 @@ type Cluster struct {
 	Version version.Version `json:"version"`
 	Kubeadm KubeadmConfig   `json:"kubeadm"`
 	Nodes   []Node          `json:"nodes"`
-	Addons  []Addon         `json:"addons,omitempty"`
-	Budgets []Budget        `json:"budgets,omitempty"`
+	// Leaders are the nodes whose replica of a component leads now.
+	Leaders Leaders  `json:"leaders,omitzero"`
+	Addons  []Addon  `json:"addons,omitempty"`
+	Budgets []Budget `json:"budgets,omitempty"`
 }
 
 // KubeadmConfig is what kubeadm itself recorded in the kubeadm-config ConfigMap.
@@ -30,6 +32,13 @@ type KubeadmConfig struct {
 	ControlPlaneEndpoint string          `json:"controlPlaneEndpoint,omitempty"`
 	// ExternalEtcd is set when kubeadm does not run etcd itself.
 	ExternalEtcd bool `json:"externalEtcd,omitempty"`
+}
+
+// Leaders names a node per component that elects a leader; empty where it is not known.
+type Leaders struct {
+	Etcd              string `json:"etcd,omitempty"`
+	Scheduler         string `json:"scheduler,omitempty"`
+	ControllerManager string `json:"controllerManager,omitempty"`
 }
 
 // Role is what a node is for.
@@ -51,7 +60,9 @@ type Node struct {
 	NotReadyCause string `json:"notReadyCause,omitempty"`
 	Unschedulable bool   `json:"unschedulable,omitempty"`
 	// CordonedByUs is set when the cordon carries our annotation, so that we may lift it.
-	CordonedByUs     bool            `json:"cordonedByUs,omitempty"`
+	CordonedByUs bool `json:"cordonedByUs,omitempty"`
+	// Marked is set when the node carries our taint for nodes that are still to be drained.
+	Marked           bool            `json:"marked,omitempty"`
 	KubeletVersion   version.Version `json:"kubeletVersion"`
 	ContainerRuntime string          `json:"containerRuntime,omitempty"`
 	// StaticPods are the control-plane components that kubeadm runs on the node.

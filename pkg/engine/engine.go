@@ -46,6 +46,8 @@ type Outcome struct {
 	Steps   []Result
 	// Stopped is set when Stop kept steps from starting.
 	Stopped bool
+	// Paused is the step of the plan that asked for a pause; empty when none did.
+	Paused string
 	// Err is the first failure, as a StepError.
 	Err error
 }
@@ -100,59 +102,99 @@ type run struct {
 	results map[string]*Result
 	changed bool
 	stopped bool
-	err     error
+	paused  string
+	// over keeps further groups from starting; those that run are finished, so that no node is left half done for another's failure.
+	over bool
+	err  error
 }
 
 func (r *run) phase(ctx context.Context, ph plan.Phase) {
 	var g errgroup.Group
 	g.SetLimit(max(1, ph.Parallel))
+	// What is tolerated within a phase is not built upon by the next one.
+	r.over = r.over || r.err != nil
+	failures := 0
 	for _, group := range ph.Groups {
 		g.Go(func() error {
-			for _, s := range group.Steps {
-				r.step(ctx, s)
+			if r.group(ctx, group) {
+				return nil
 			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			failures++
+			r.over = r.over || failures > ph.MaxFailures
 			return nil
 		})
 	}
 	_ = g.Wait() // the groups report through r
 }
 
-// step does one step, unless the run is over.
-func (r *run) step(ctx context.Context, s plan.Step) {
-	res := &Result{Step: s, ID: s.ID, Node: s.Node, State: event.Skipped}
+// group does the steps of a group until one fails; ok is false then.
+func (r *run) group(ctx context.Context, g plan.Group) (ok bool) {
 	r.mu.Lock()
-	r.results[s.ID] = res
-	over := r.err != nil || r.stopping()
+	skip := r.over
 	r.mu.Unlock()
-	if over || ctx.Err() != nil {
-		r.Sink.Emit(event.StepFinished{Time: time.Now(), ID: s.ID, State: event.Skipped})
-		return
-	}
-	res.Started = time.Now()
-	r.Sink.Emit(event.StepStarted{Time: res.Started, ID: s.ID})
-	state, err := r.do(ctx, s)
-	res.State, res.Took = state, plan.Duration(time.Since(res.Started))
-	text := ""
-	if err != nil {
-		text = err.Error()
-		r.mu.Lock()
-		if r.err == nil {
-			r.err = &StepError{Step: s, Err: err}
+	ok = true
+	for _, s := range g.Steps {
+		if skip || ctx.Err() != nil || r.stopping() {
+			r.skip(s)
+			continue
 		}
-		r.mu.Unlock()
+		if !r.step(ctx, s) {
+			ok, skip = false, true
+		}
 	}
-	res.Error = text
-	r.Sink.Emit(event.StepFinished{Time: time.Now(), ID: s.ID, State: state, Took: time.Duration(res.Took), Error: text})
+	return ok
 }
 
-// stopping tells whether Stop was closed; r.mu is held.
+func (r *run) skip(s plan.Step) {
+	r.keep(&Result{Step: s, ID: s.ID, Node: s.Node, State: event.Skipped})
+	r.Sink.Emit(event.StepFinished{Time: time.Now(), ID: s.ID, State: event.Skipped})
+}
+
+func (r *run) keep(res *Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results[res.ID] = res
+}
+
+// step does one step and tells whether the next one may follow.
+func (r *run) step(ctx context.Context, s plan.Step) bool {
+	res := &Result{Step: s, ID: s.ID, Node: s.Node, Started: time.Now()}
+	r.Sink.Emit(event.StepStarted{Time: res.Started, ID: s.ID})
+	state, err := r.do(ctx, s)
+	pause := errors.Is(err, step.ErrPaused)
+	if pause {
+		state, err = event.Done, nil
+	}
+	res.State, res.Took = state, plan.Duration(time.Since(res.Started))
+	if err != nil {
+		res.Error = err.Error()
+	}
+	r.keep(res)
+	r.mu.Lock()
+	if pause {
+		r.paused, r.over = s.ID, true
+	}
+	if err != nil && r.err == nil {
+		r.err = &StepError{Step: s, Err: err}
+	}
+	r.mu.Unlock()
+	r.Sink.Emit(event.StepFinished{Time: time.Now(), ID: s.ID, State: state, Took: time.Duration(res.Took), Error: res.Error})
+	return err == nil && !pause
+}
+
+// stopping tells whether Stop was closed.
 func (r *run) stopping() bool {
 	select {
 	case <-r.Stop:
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.stopped = true
+		return true
 	default:
+		return false
 	}
-	return r.stopped
 }
 
 func (r *run) do(ctx context.Context, s plan.Step) (event.State, error) {
@@ -234,7 +276,7 @@ func causeUnless(ctx context.Context, err error) error {
 }
 
 func (r *run) outcome(p *plan.Plan) Outcome {
-	out := Outcome{Changed: r.changed, Stopped: r.stopped, Err: r.err}
+	out := Outcome{Changed: r.changed, Stopped: r.stopped, Paused: r.paused, Err: r.err}
 	for s := range p.Steps() {
 		if res, ok := r.results[s.ID]; ok {
 			out.Steps = append(out.Steps, *res)

@@ -215,6 +215,12 @@ type RestartKubelet struct {
 // ControlPlaneHealth asks the apiserver on this host for /readyz and every etcd member for a linearizable read, and changes nothing. Output: Health.
 type ControlPlaneHealth struct{}
 
+// MoveEtcdLeader has the etcd member on this host give the leadership away, if it has it: to the first healthy voting member of
+// Prefer, which names members, else to any other. Without etcd or without another member it does nothing. Output: none.
+type MoveEtcdLeader struct {
+	Prefer []string `json:"prefer,omitempty"`
+}
+
 // Health is the state of the control plane as seen from one of its hosts.
 type Health struct {
 	// APIServer is empty when /readyz of the local apiserver is ok; otherwise what it said.
@@ -232,7 +238,9 @@ type EtcdMember struct {
 	Endpoint string `json:"endpoint,omitempty"`
 	Version  string `json:"version,omitempty"`
 	Leader   bool   `json:"leader,omitempty"`
-	Learner  bool   `json:"learner,omitempty"`
+	// Local is set for the member that runs on the host itself.
+	Local   bool `json:"local,omitempty"`
+	Learner bool `json:"learner,omitempty"`
 	// Error is empty for a member that answers.
 	Error string `json:"error,omitempty"`
 }
@@ -252,6 +260,7 @@ func (KubeadmApply) Kind() Kind       { return "kubeadm-apply" }        // Kind 
 func (KubeadmNode) Kind() Kind        { return "kubeadm-node" }         // Kind implements Action.
 func (RestartKubelet) Kind() Kind     { return "restart-kubelet" }      // Kind implements Action.
 func (ControlPlaneHealth) Kind() Kind { return "control-plane-health" } // Kind implements Action.
+func (MoveEtcdLeader) Kind() Kind     { return "move-etcd-leader" }     // Kind implements Action.
 
 // Changes implements Action.
 func (Facts) Changes() bool              { return false }
@@ -266,6 +275,7 @@ func (KubeadmApply) Changes() bool       { return true }
 func (KubeadmNode) Changes() bool        { return true }
 func (RestartKubelet) Changes() bool     { return true }
 func (ControlPlaneHealth) Changes() bool { return false }
+func (MoveEtcdLeader) Changes() bool     { return true }
 
 // Host is the output type of Facts.
 type Host = cluster.Host

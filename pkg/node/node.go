@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/util/retry"
 )
 
 // CordonAnnotation marks a cordon as ours. A node that somebody else had cordoned never gets it,
@@ -22,39 +23,62 @@ func CordonedByUs(n *corev1.Node) bool { return n.Annotations[CordonAnnotation] 
 // Cordon makes a node unschedulable and marks the cordon as ours, in one write, so that there is no instant at which
 // a killed plugin leaves a cordon that nobody owns. A node that is unschedulable already is left as it is: ours is then false.
 func Cordon(ctx context.Context, c kubernetes.Interface, name string) (ours bool, err error) {
-	n, err := c.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return false, fmt.Errorf("cordon node %q: %w", name, err)
-	}
-	if n.Spec.Unschedulable {
-		return CordonedByUs(n), nil
-	}
-	return true, patch(ctx, c, n, "cordon", true, "by kubectl-upgrade")
+	err = edit(ctx, c, name, "cordon", func(n *corev1.Node) map[string]any {
+		if n.Spec.Unschedulable {
+			ours = CordonedByUs(n)
+			return nil
+		}
+		ours = true
+		return cordon(true, "by kubectl-upgrade")
+	})
+	return ours, err
 }
 
 // Uncordon makes a node schedulable again if the cordon is ours; otherwise it changes nothing.
 func Uncordon(ctx context.Context, c kubernetes.Interface, name string) error {
-	n, err := c.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return fmt.Errorf("uncordon node %q: %w", name, err)
-	}
-	if !CordonedByUs(n) {
-		return nil
-	}
-	return patch(ctx, c, n, "uncordon", nil, nil)
+	return edit(ctx, c, name, "uncordon", func(n *corev1.Node) map[string]any {
+		if !CordonedByUs(n) {
+			return nil
+		}
+		return cordon(nil, nil)
+	})
 }
 
-// patch writes both fields at once; nil takes a field away. The resource version makes a change by somebody else in between a conflict.
-func patch(ctx context.Context, c kubernetes.Interface, n *corev1.Node, verb string, unschedulable, annotation any) error {
-	body, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": n.ResourceVersion, "annotations": map[string]any{CordonAnnotation: annotation}},
+// cordon is a merge patch of both fields at once; nil takes a field away.
+func cordon(unschedulable, annotation any) map[string]any {
+	return map[string]any{
+		"metadata": map[string]any{"annotations": map[string]any{CordonAnnotation: annotation}},
 		"spec":     map[string]any{"unschedulable": unschedulable},
+	}
+}
+
+// edit looks at a node and merges into it what change makes of that; nil changes nothing. The resource version makes a write by
+// somebody else in between, which may be the kubelet at any time, a conflict, after which the node is looked at anew.
+func edit(ctx context.Context, c kubernetes.Interface, name, verb string, change func(*corev1.Node) map[string]any) error {
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		n, err := c.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		patch := change(n)
+		if patch == nil {
+			return nil
+		}
+		meta, ok := patch["metadata"].(map[string]any)
+		if !ok {
+			meta = map[string]any{}
+			patch["metadata"] = meta
+		}
+		meta["resourceVersion"] = n.ResourceVersion
+		body, err := json.Marshal(patch)
+		if err != nil {
+			return err
+		}
+		_, err = c.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{})
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%s node %q: %w", verb, n.Name, err)
-	}
-	if _, err := c.CoreV1().Nodes().Patch(ctx, n.Name, types.MergePatchType, body, metav1.PatchOptions{}); err != nil {
-		return fmt.Errorf("%s node %q: %w", verb, n.Name, err)
+		return fmt.Errorf("%s node %q: %w", verb, name, err)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ func node(n corev1.Node, pods []corev1.Pod, budgets []budget) cluster.Node {
 		Name: n.Name, UID: string(n.UID), Role: role(n),
 		Unschedulable:    n.Spec.Unschedulable,
 		CordonedByUs:     nodes.CordonedByUs(&n),
+		Marked:           nodes.Marked(&n),
 		ContainerRuntime: n.Status.NodeInfo.ContainerRuntimeVersion,
 	}
 	out.Ready, out.NotReadyCause = nodes.Ready(&n)

@@ -56,6 +56,8 @@ func Cluster(ctx context.Context, c *kube.Client) (*cluster.Cluster, error) {
 	for _, n := range nodes.Items {
 		out.Nodes = append(out.Nodes, node(n, pods[n.Name], budgets))
 	}
+	out.Leaders.Scheduler = leader(ctx, c, "kube-scheduler")
+	out.Leaders.ControllerManager = leader(ctx, c, "kube-controller-manager")
 	out.Addons, err = addons(ctx, c)
 	return out, err
 }

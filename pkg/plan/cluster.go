@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -20,48 +19,59 @@ type Options struct {
 	DrainTimeout       time.Duration
 	// IgnoreKubeadmPreflight is handed to kubeadm as --ignore-preflight-errors.
 	IgnoreKubeadmPreflight []string
+	// Workers are the only workers to touch; nil means all.
+	Workers []string
+	// MaxUnavailable is how many workers may be down at once; less than one counts as one.
+	MaxUnavailable int
+	// MaxFailures is how many workers may fail before no other one is started.
+	MaxFailures int
+	PauseAfter  PauseAfter
 }
+
+// Packages is what each node's package manager would do, by node name and by the versions that the node needs.
+type Packages map[string]map[version.Version]hostaction.Resolution
 
 // Input is all that a plan is computed from.
 type Input struct {
 	Cluster *cluster.Cluster
-	To      version.Version
-	// Packages is what each node's package manager would do, by node name.
-	Packages map[string]hostaction.Resolution
+	// Path is every version that the control plane goes through; the last is the target. See func Path.
+	Path     []version.Version
+	Packages Packages
 	Options  Options
 }
 
-// ForCluster computes the plan that brings a cluster to a version not more than one minor ahead.
+// ForCluster computes the plan that brings a cluster along a path of versions.
 // It assumes that preflight found nothing that blocks; what it cannot plan is an error.
 // A cluster that is half upgraded gets a plan for the rest.
 func ForCluster(in Input) (*Plan, error) {
 	c := in.Cluster
+	if len(in.Path) == 0 {
+		return nil, fmt.Errorf("plan upgrade: no version to go to")
+	}
+	if len(c.OfRole(cluster.ControlPlane)) == 0 {
+		return nil, fmt.Errorf("plan upgrade: no control-plane node found")
+	}
+	b := &builder{in: in, to: in.Path[len(in.Path)-1], stops: Stops(c, in.Path), leader: c.Leaders.Etcd}
 	p := &Plan{
 		APIVersion: APIVersion,
 		Kind:       "ClusterUpgradePlan",
 		Cluster:    ClusterRef{UID: c.UID, Server: c.Server, Context: c.Context},
 		From:       Oldest(c),
-		To:         in.To,
+		To:         b.to,
+		Path:       in.Path,
 	}
-	b := builder{in: in}
-	controlPlanes := byName(c.OfRole(cluster.ControlPlane))
-	if len(controlPlanes) == 0 {
-		return nil, fmt.Errorf("plan upgrade: no control-plane node found")
+	var work []Phase
+	for i := range b.stops {
+		s := b.at(i)
+		work = append(work, s.controlPlane()...)
+		work = append(work, s.nodes()...)
 	}
-	all := slices.Concat(controlPlanes, byName(c.OfRole(cluster.Worker)))
-	for _, n := range all {
+	for _, n := range b.everyNode() {
 		p.Nodes = append(p.Nodes, b.summary(n))
 	}
-	climb := b.controlPlane(controlPlanes)
-	nodes := b.nodes(all)
-	if len(climb.Groups)+len(nodes.Groups) > 0 {
-		p.Phases = append(p.Phases, b.prepare(all, climb, nodes))
-		for _, ph := range []Phase{climb, nodes} {
-			if len(ph.Groups) > 0 {
-				p.Phases = append(p.Phases, ph)
-			}
-		}
-		p.Phases = append(p.Phases, b.finish(all))
+	if len(work) > 0 {
+		p.Reasons = slices.Concat(b.reasons, why(c, b.stops))
+		p.Phases = slices.Concat(b.prepare(), work, b.finish())
 	}
 	if b.err != nil {
 		return nil, b.err
@@ -69,25 +79,12 @@ func ForCluster(in Input) (*Plan, error) {
 	return p, p.seal()
 }
 
-// byName orders nodes so that the same cluster always gives the same plan, and a resumed upgrade goes on where it was.
-func byName(nodes []cluster.Node) []cluster.Node {
-	out := slices.Clone(nodes)
-	slices.SortStableFunc(out, func(a, b cluster.Node) int { return cmp.Compare(a.Name, b.Name) })
-	return out
-}
-
 // Oldest is the oldest version that anything in the cluster runs: where the upgrade starts from.
 func Oldest(c *cluster.Cluster) version.Version {
-	oldest := c.Kubeadm.KubernetesVersion
-	see := func(v version.Version) {
-		if !v.IsZero() && (oldest.IsZero() || v.Less(oldest)) {
-			oldest = v
-		}
-	}
+	oldest := ControlPlaneVersion(c)
 	for _, n := range c.Nodes {
-		see(n.KubeletVersion)
-		for _, s := range n.StaticPods {
-			see(s.Version)
+		if v := n.KubeletVersion; !v.IsZero() && v.Less(oldest) {
+			oldest = v
 		}
 	}
 	return oldest
@@ -95,8 +92,45 @@ func Oldest(c *cluster.Cluster) version.Version {
 
 // builder makes the steps and keeps the first error, so that the phases read as a table of contents.
 type builder struct {
-	in  Input
-	err error
+	in    Input
+	to    version.Version
+	stops []Stop
+	// leader is where etcd's leader will be, as far as the plan itself moves it.
+	leader  string
+	reasons []string
+	// touched are the nodes that work is planned for, by stop.
+	touched map[string][]int
+	err     error
+}
+
+// stop is the builder at one stop of the way.
+type stop struct {
+	*builder
+	Stop
+	// label starts the IDs of all steps: the minor, unless the next stop is of the same one.
+	label string
+	index int
+}
+
+func (b *builder) at(i int) stop {
+	s := stop{builder: b, Stop: b.stops[i], index: i, label: b.stops[i].Version.MinorString()}
+	if i+1 < len(b.stops) && b.stops[i+1].Version.SameMinor(s.Version) {
+		s.label = s.Version.Bare()
+	}
+	return s
+}
+
+func (b *builder) touch(node string, i int) {
+	if b.touched == nil {
+		b.touched = map[string][]int{}
+	}
+	if !slices.Contains(b.touched[node], i) {
+		b.touched[node] = append(b.touched[node], i)
+	}
+}
+
+func (b *builder) packages(node string, v version.Version) map[string]string {
+	return b.in.Packages[node][v].Versions
 }
 
 func (b *builder) step(id, title string, kind Kind, node string, params any, changes bool, timeout time.Duration) Step {
@@ -116,133 +150,60 @@ func (b *builder) host(id, title, node string, a hostaction.Action, timeout time
 }
 
 // prepare fetches everything that the later phases need on each node they touch, before anything changes.
-func (b *builder) prepare(all []cluster.Node, later ...Phase) Phase {
+func (b *builder) prepare() []Phase {
 	ph := Phase{ID: "prepare", Title: "Fetch packages and images", Parallel: 3}
-	for _, n := range all {
-		touched := slices.ContainsFunc(later, func(p Phase) bool {
-			return slices.ContainsFunc(p.Groups, func(g Group) bool { return g.Title == n.Name })
-		})
-		if !touched {
-			continue
-		}
-		id := "prepare/" + n.Name
-		res := b.in.Packages[n.Name]
-		ph.Groups = append(ph.Groups, Group{ID: id, Title: n.Name, Steps: []Step{
-			b.host(id+"/packages", "download packages", n.Name,
-				hostaction.DownloadPackages{Version: b.in.To, Versions: res.Versions}, 15*time.Minute),
-			b.host(id+"/images", "pull images", n.Name, hostaction.PullImages{
-				Version:         b.in.To,
-				ImageRepository: b.in.Cluster.Kubeadm.ImageRepository,
-				ControlPlane:    n.Role == cluster.ControlPlane,
-			}, 30*time.Minute),
-		}})
-	}
-	return ph
-}
-
-// controlPlane moves the control plane, one node at a time: the first with "kubeadm upgrade apply", the others with "kubeadm upgrade node".
-func (b *builder) controlPlane(nodes []cluster.Node) Phase {
-	to := b.in.To
-	id := to.MinorString() + "/control-plane"
-	ph := Phase{ID: id, Title: "Control plane to " + to.String(), Parallel: 1}
-	ignore := b.in.Options.IgnoreKubeadmPreflight
-	for i, n := range nodes {
-		first := i == 0
-		if ControlPlaneAt(n, to) && (!first || Applied(b.in.Cluster, to)) {
-			continue
-		}
-		id := id + "/" + n.Name
-		steps := []Step{b.kubeadmPackage(id, n)}
-		if first {
-			steps = append(steps,
-				b.host(id+"/plan", "kubeadm upgrade plan "+to.String(), n.Name, hostaction.KubeadmPlan{Version: to, IgnorePreflight: ignore}, 5*time.Minute),
-				b.host(id+"/apply", "kubeadm upgrade apply "+to.String(), n.Name, hostaction.KubeadmApply{Version: to, IgnorePreflight: ignore}, 30*time.Minute))
-		} else {
-			steps = append(steps,
-				b.host(id+"/node", "kubeadm upgrade node", n.Name, hostaction.KubeadmNode{Version: to, IgnorePreflight: ignore}, 30*time.Minute))
-		}
-		steps = append(steps, b.step(id+"/ready", "control plane answers and is stable", ControlPlaneReady, n.Name,
-			ControlPlaneReadyParams{Version: to, Stable: stable}, false, 10*time.Minute))
-		ph.Groups = append(ph.Groups, Group{ID: id, Title: n.Name, Steps: steps})
-	}
-	return ph
-}
-
-// nodes moves each node's kubelet, one node at a time, control-plane nodes first.
-func (b *builder) nodes(nodes []cluster.Node) Phase {
-	to, o := b.in.To, b.in.Options
-	ph := Phase{ID: "nodes", Title: "Nodes to " + to.String(), Parallel: 1}
-	for _, n := range nodes {
-		if b.nodeDone(n) {
-			continue
-		}
-		id := "nodes/" + n.Name
+	for _, n := range b.everyNode() {
 		var steps []Step
-		switch {
-		case n.Role == cluster.Worker:
-			steps = append(steps, b.kubeadmPackage(id, n),
-				b.host(id+"/node", "kubeadm upgrade node", n.Name, hostaction.KubeadmNode{Version: to, IgnorePreflight: o.IgnoreKubeadmPreflight}, 10*time.Minute))
-		case ControlPlaneAt(n, to):
-			// The climb passes such a node by, but its kubeadm may have been left behind.
-			steps = append(steps, b.kubeadmPackage(id, n))
+		for _, i := range b.touched[n.Name] {
+			s := b.at(i)
+			id := "prepare/" + n.Name + "/" + s.label
+			fetch := s.packages(n.Name, s.Version)
+			if !s.moves(n.Name) {
+				fetch = map[string]string{"kubeadm": fetch["kubeadm"]}
+			}
+			steps = append(steps,
+				b.host(id+"/packages", "download packages of "+s.Version.String(), n.Name,
+					hostaction.DownloadPackages{Version: s.Version, Versions: fetch}, 15*time.Minute),
+				b.host(id+"/images", "pull images of "+s.Version.String(), n.Name, hostaction.PullImages{
+					Version:         s.Version,
+					ImageRepository: b.in.Cluster.Kubeadm.ImageRepository,
+					ControlPlane:    n.Role == cluster.ControlPlane,
+				}, 30*time.Minute))
 		}
-		rest := without(b.in.Packages[n.Name].Versions, "kubeadm")
-		steps = append(steps,
-			b.step(id+"/cordon", "cordon", Cordon, n.Name, CordonParams{Version: to}, true, time.Minute),
-			b.step(id+"/drain", "drain", Drain, n.Name, DrainParams{
-				Version: to, DeleteEmptyDir: o.DeleteEmptyDir, Force: o.Force, GracePeriodSeconds: o.GracePeriodSeconds,
-			}, true, o.DrainTimeout),
-			b.host(id+"/packages", "install "+names(rest), n.Name, hostaction.InstallPackages{Version: to, Versions: rest}, 15*time.Minute),
-			b.host(id+"/kubelet", "restart kubelet", n.Name, hostaction.RestartKubelet{Version: to}, 5*time.Minute),
-			b.step(id+"/ready", "node Ready at "+to.String()+" and stable", NodeReady, n.Name, NodeReadyParams{Version: to, Stable: stable}, false, 10*time.Minute),
-			b.step(id+"/uncordon", "uncordon", Uncordon, n.Name, nil, true, time.Minute),
-		)
-		ph.Groups = append(ph.Groups, Group{ID: id, Title: n.Name, Steps: steps})
+		if len(steps) > 0 {
+			ph.Groups = append(ph.Groups, Group{ID: "prepare/" + n.Name, Title: n.Name, Steps: steps})
+		}
 	}
-	return ph
+	return []Phase{ph}
 }
 
-func (b *builder) kubeadmPackage(id string, n cluster.Node) Step {
-	v := b.in.Packages[n.Name].Versions["kubeadm"]
-	return b.host(id+"/kubeadm", "install kubeadm "+v, n.Name, hostaction.InstallPackages{
-		Version: b.in.To, Versions: map[string]string{"kubeadm": v},
+func (s stop) kubeadmPackage(id string, n cluster.Node) Step {
+	v := s.packages(n.Name, s.Version)["kubeadm"]
+	return s.host(id+"/kubeadm", "install kubeadm "+v, n.Name, hostaction.InstallPackages{
+		Version: s.Version, Versions: map[string]string{"kubeadm": v},
 		// Old packages made kubeadm drag the kubelet along, restarting it undrained (kubernetes/release#2412).
 		Forbid: []string{"kubelet", "kubectl"},
 	}, 15*time.Minute)
 }
 
-func (b *builder) finish(all []cluster.Node) Phase {
-	v := VerifyParams{Version: b.in.To, Held: map[string][]string{}, Packages: map[string]map[string]string{}}
-	for _, n := range all {
+func (b *builder) finish() []Phase {
+	v := VerifyParams{Version: b.to, Held: map[string][]string{}, Packages: map[string]map[string]string{}}
+	for _, n := range b.everyNode() {
 		v.Held[n.Name] = held(n)
-		v.Packages[n.Name] = b.in.Packages[n.Name].Versions
+		if b.chosen(n) {
+			v.Packages[n.Name] = b.packages(n.Name, b.to)
+		} else {
+			v.Left = append(v.Left, n.Name)
+		}
 	}
-	return Phase{ID: "finish", Title: "Finish", Parallel: 1, Groups: []Group{{
+	return []Phase{{ID: "finish", Title: "Finish", Parallel: 1, Groups: []Group{{
 		ID: "finish/cluster", Title: "cluster", Steps: []Step{
 			b.step("finish/verify", "verify every node, package and add-on", Verify, "", v, false, 10*time.Minute),
 		},
-	}}}
+	}}}}
 }
 
-func names(versions map[string]string) string {
-	s := ""
-	for _, n := range cluster.PackageNames {
-		if v, ok := versions[n]; ok {
-			if s != "" {
-				s += " "
-			}
-			s += n + " " + v
-		}
-	}
-	return s
-}
-
-func without(m map[string]string, key string) map[string]string {
-	out := map[string]string{}
-	for k, v := range m {
-		if k != key {
-			out[k] = v
-		}
-	}
-	return out
+// chosen tells whether a node is to be touched at all.
+func (b *builder) chosen(n cluster.Node) bool {
+	return n.Role == cluster.ControlPlane || b.in.Options.Workers == nil || slices.Contains(b.in.Options.Workers, n.Name)
 }

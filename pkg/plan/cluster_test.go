@@ -46,11 +46,18 @@ func host(v version.Version) *cluster.Host {
 	return h
 }
 
-func input(c *cluster.Cluster) Input {
-	in := Input{Cluster: c, To: to, Packages: map[string]hostaction.Resolution{}}
+func input(c *cluster.Cluster, path ...version.Version) Input {
+	if len(path) == 0 {
+		path = []version.Version{to}
+	}
+	in := Input{Cluster: c, Path: path, Packages: Packages{}}
+	stops := Stops(c, path)
 	for _, n := range c.Nodes {
-		full := to.Bare() + "-1.1"
-		in.Packages[n.Name] = hostaction.Resolution{Versions: map[string]string{"kubeadm": full, "kubelet": full, "kubectl": full}}
+		in.Packages[n.Name] = map[version.Version]hostaction.Resolution{}
+		for _, v := range Needs(n, stops) {
+			full := v.Bare() + "-1.1"
+			in.Packages[n.Name][v] = hostaction.Resolution{Versions: map[string]string{"kubeadm": full, "kubelet": full, "kubectl": full}}
+		}
 	}
 	return in
 }
@@ -70,10 +77,11 @@ func ids(t *testing.T, in Input) []string {
 
 func TestWholeUpgrade(t *testing.T) {
 	want := []string{
-		"prepare/cp-1/packages", "prepare/cp-1/images", "prepare/w-1/packages", "prepare/w-1/images",
+		"prepare/cp-1/1.34/packages", "prepare/cp-1/1.34/images", "prepare/w-1/1.34/packages", "prepare/w-1/1.34/images",
 		"1.34/control-plane/cp-1/kubeadm", "1.34/control-plane/cp-1/plan", "1.34/control-plane/cp-1/apply", "1.34/control-plane/cp-1/ready",
-		"nodes/cp-1/cordon", "nodes/cp-1/drain", "nodes/cp-1/packages", "nodes/cp-1/kubelet", "nodes/cp-1/ready", "nodes/cp-1/uncordon",
-		"nodes/w-1/kubeadm", "nodes/w-1/node", "nodes/w-1/cordon", "nodes/w-1/drain", "nodes/w-1/packages", "nodes/w-1/kubelet", "nodes/w-1/ready", "nodes/w-1/uncordon",
+		"1.34/mark/taint",
+		"1.34/nodes/cp-1/cordon", "1.34/nodes/cp-1/drain", "1.34/nodes/cp-1/packages", "1.34/nodes/cp-1/kubelet", "1.34/nodes/cp-1/ready", "1.34/nodes/cp-1/uncordon",
+		"1.34/nodes/w-1/kubeadm", "1.34/nodes/w-1/node", "1.34/nodes/w-1/cordon", "1.34/nodes/w-1/drain", "1.34/nodes/w-1/packages", "1.34/nodes/w-1/kubelet", "1.34/nodes/w-1/ready", "1.34/nodes/w-1/uncordon",
 		"finish/verify",
 	}
 	if d := cmp.Diff(want, ids(t, input(build(from, []string{"cp-1"}, []string{"w-1"})))); d != "" {
@@ -100,7 +108,7 @@ func TestRest(t *testing.T) {
 		},
 		"worker left cordoned by us": {
 			func(c *cluster.Cluster) { c.Nodes[1].Unschedulable, c.Nodes[1].CordonedByUs = true, true },
-			[]string{"nodes/w-1"},
+			[]string{"1.34/nodes/w-1"},
 		},
 		"worker cordoned by somebody else": {
 			func(c *cluster.Cluster) { c.Nodes[1].Unschedulable = true },
@@ -108,15 +116,15 @@ func TestRest(t *testing.T) {
 		},
 		"kubelet package there but not running": {
 			func(c *cluster.Cluster) { c.Nodes[1].KubeletVersion = from },
-			[]string{"nodes/w-1"},
+			[]string{"1.34/nodes/w-1"},
 		},
 		"kubectl package left behind on the control plane": {
 			func(c *cluster.Cluster) { c.Nodes[0].Host.Packages[2].Version = from.Bare() + "-1.1" },
-			[]string{"nodes/cp-1"},
+			[]string{"1.34/nodes/cp-1"},
 		},
 		"holds lifted and not restored": {
 			func(c *cluster.Cluster) { c.Nodes[1].Host.HeldBefore = []string{"kubelet"} },
-			[]string{"nodes/w-1"},
+			[]string{"1.34/nodes/w-1"},
 		},
 	}
 	for name, tt := range tests {
@@ -175,15 +183,15 @@ func TestProperties(t *testing.T) {
 			t.Errorf("%s (%d, %t) has to come before %s (%d, %t)", a, x, okA, b, y, okB)
 		}
 	}
-	before("prepare/w-2/images", "1.34/control-plane/cp-1/kubeadm")
+	before("prepare/w-2/1.34/images", "1.34/control-plane/cp-1/kubeadm")
 	before("1.34/control-plane/cp-1/apply", "1.34/control-plane/cp-2/node")
 	before("1.34/control-plane/cp-1/ready", "1.34/control-plane/cp-2/kubeadm")
-	before("1.34/control-plane/cp-3/ready", "nodes/cp-1/cordon")
-	before("nodes/cp-3/uncordon", "nodes/w-1/kubeadm")
+	before("1.34/control-plane/cp-3/ready", "1.34/nodes/cp-1/cordon")
+	before("1.34/nodes/cp-3/uncordon", "1.34/nodes/w-1/kubeadm")
 	for _, n := range []string{"cp-1", "cp-2", "cp-3", "w-1", "w-2"} {
-		before("nodes/"+n+"/cordon", "nodes/"+n+"/drain")
-		before("nodes/"+n+"/drain", "nodes/"+n+"/packages")
-		before("nodes/"+n+"/ready", "nodes/"+n+"/uncordon")
+		before("1.34/nodes/"+n+"/cordon", "1.34/nodes/"+n+"/drain")
+		before("1.34/nodes/"+n+"/drain", "1.34/nodes/"+n+"/packages")
+		before("1.34/nodes/"+n+"/ready", "1.34/nodes/"+n+"/uncordon")
 	}
 }
 

@@ -55,9 +55,9 @@ func kubeProxyAt(c *cluster.Cluster, to version.Version) bool {
 	return true
 }
 
-// nodeDone tells whether nothing is left to do on a node after the control plane is at the version.
-func (b *builder) nodeDone(n cluster.Node) bool {
-	if n.KubeletVersion != b.in.To || n.CordonedByUs {
+// nodeDone tells whether nothing is left to do on a node after the control plane is at the stop's version.
+func (s stop) nodeDone(n cluster.Node) bool {
+	if n.KubeletVersion != s.Version || n.CordonedByUs || n.Marked {
 		return false
 	}
 	if n.Host == nil {
@@ -66,7 +66,7 @@ func (b *builder) nodeDone(n cluster.Node) bool {
 	if n.Host.HeldBefore != nil {
 		return false
 	}
-	for name, v := range b.in.Packages[n.Name].Versions {
+	for name, v := range s.packages(n.Name, s.Version) {
 		if p, ok := n.Host.Package(name); !ok || p.Version != v {
 			return false
 		}
@@ -89,26 +89,4 @@ func held(n cluster.Node) []string {
 		}
 	}
 	return out
-}
-
-func (b *builder) summary(n cluster.Node) NodeSummary {
-	s := NodeSummary{Name: n.Name, Role: string(n.Role), Kubelet: n.KubeletVersion}
-	if b.nodeDone(n) && (n.Role == cluster.Worker || ControlPlaneAt(n, b.in.To)) {
-		return s
-	}
-	res := b.in.Packages[n.Name]
-	for _, c := range res.Kubeadm {
-		s.Packages = append(s.Packages, PackageChange(c))
-	}
-	for _, c := range res.Rest {
-		s.Packages = append(s.Packages, PackageChange(c))
-	}
-	for _, e := range res.Edits {
-		s.Edits = append(s.Edits, SourceEdit(e))
-	}
-	s.Held = held(n)
-	for _, p := range n.Pods {
-		s.Evicted = append(s.Evicted, p.Namespace+"/"+p.Name)
-	}
-	return s
 }

@@ -23,6 +23,10 @@ const (
 	Uncordon Kind = "uncordon"
 	// Verify takes VerifyParams.
 	Verify Kind = "verify"
+	// Mark takes MarkParams. Uncordon takes the mark away again.
+	Mark Kind = "mark"
+	// Pause takes no parameters.
+	Pause Kind = "pause"
 )
 
 // CordonParams: the node is left alone once its kubelet runs Version, for then there is nothing left to drain it for.
@@ -53,6 +57,11 @@ type ControlPlaneReadyParams struct {
 	Stable  Duration        `json:"stable"`
 }
 
+// MarkParams are the nodes that evicted pods should rather not go to.
+type MarkParams struct {
+	Nodes []string `json:"nodes"`
+}
+
 // VerifyParams is the state that the cluster has to be in at the end.
 type VerifyParams struct {
 	Version version.Version `json:"version"`
@@ -60,6 +69,8 @@ type VerifyParams struct {
 	Held map[string][]string `json:"held,omitempty"`
 	// Packages are the full package versions that each node has to have.
 	Packages map[string]map[string]string `json:"packages,omitempty"`
+	// Left are the nodes that the operator left out: their kubelets and packages stay as they are.
+	Left []string `json:"left,omitempty"`
 }
 
 // stable is how long a gate has to hold without a break. A kubelet that restarts its static pods shows them Ready from

@@ -25,6 +25,10 @@ type Plan struct {
 	Cluster ClusterRef      `json:"cluster"`
 	From    version.Version `json:"from"`
 	To      version.Version `json:"to"`
+	// Path is every version that the control plane goes through; the last is To.
+	Path []version.Version `json:"path"`
+	// Reasons say why the plan is as it is: the order of nodes, how often they are drained.
+	Reasons []string `json:"reasons,omitempty"`
 	// Nodes says for every node where it stands and where it goes.
 	Nodes []NodeSummary `json:"nodes"`
 	// Phases run one after another; a plan without phases has nothing to do.
@@ -43,14 +47,21 @@ type NodeSummary struct {
 	Name    string          `json:"name"`
 	Role    string          `json:"role"`
 	Kubelet version.Version `json:"kubelet"`
-	// Packages are the changes that the package manager announced in its simulation.
-	Packages []PackageChange `json:"packages,omitempty"`
-	// Edits are the package sources that are switched to another minor.
-	Edits []SourceEdit `json:"edits,omitempty"`
+	// Stops are the versions at which packages move on the node, in order.
+	Stops []NodeStop `json:"stops,omitempty"`
 	// Held are the packages whose hold is lifted for the installation and restored after it.
 	Held []string `json:"held,omitempty"`
 	// Evicted are the pods that the drain moves, as namespace/name.
 	Evicted []string `json:"evicted,omitempty"`
+}
+
+// NodeStop is what moves on a node at one version of the way.
+type NodeStop struct {
+	Version version.Version `json:"version"`
+	// Packages are the changes that the package manager announced in its simulation.
+	Packages []PackageChange `json:"packages,omitempty"`
+	// Edits are the package sources that are switched to another minor.
+	Edits []SourceEdit `json:"edits,omitempty"`
 }
 
 // PackageChange is one package that moves on a node.
@@ -70,10 +81,12 @@ type SourceEdit struct {
 
 // Phase is a part of the plan. Its groups go side by side, at most Parallel of them at once.
 type Phase struct {
-	ID       string  `json:"id"`
-	Title    string  `json:"title"`
-	Parallel int     `json:"parallel"`
-	Groups   []Group `json:"groups"`
+	ID       string `json:"id"`
+	Title    string `json:"title"`
+	Parallel int    `json:"parallel"`
+	// MaxFailures is how many groups may fail before no other one is started; those that run are let finish.
+	MaxFailures int     `json:"maxFailures,omitempty"`
+	Groups      []Group `json:"groups"`
 }
 
 // Group is a sequence of steps, usually those of one node.

@@ -6,43 +6,27 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 )
 
-// versionPolicy holds the target against what runs. kubeadm goes one minor at a time and not back.
+// versionPolicy holds the target against what runs. kubeadm does not go back.
 func versionPolicy(in Input) []Finding {
-	f := func(message, fix string) []Finding {
-		return []Finding{{ID: "version-policy", Severity: Error, Object: "--to " + in.To.String(), Message: message, Fix: fix}}
-	}
 	have := in.Cluster.Kubeadm.KubernetesVersion
-	switch {
-	case in.To.Less(have):
-		return f(fmt.Sprintf("the cluster is at %s, which is newer: kubeadm does not go back", have), "ask for a newer version")
-	case have.MinorsTo(in.To) > 1:
-		next := have
-		next.Minor++
-		return f(fmt.Sprintf("the cluster is at %s, %d minors behind: kubeadm goes one minor at a time", have, have.MinorsTo(in.To)),
-			fmt.Sprintf("go to a %s release first", next.MinorString()))
+	if !in.To.Less(have) {
+		return nil
 	}
-	return nil
+	return []Finding{{ID: "version-policy", Severity: Error, Object: "--to " + in.To.String(),
+		Message: fmt.Sprintf("the cluster is at %s, which is newer: kubeadm does not go back", have), Fix: "ask for a newer version"}}
 }
 
-// skew holds each kubelet against the target's API server (https://kubernetes.io/releases/version-skew-policy/).
+// skew judges the kubelets as they are. That none falls behind on the way is the plan's to see to.
 func skew(in Input) []Finding {
 	var out []Finding
 	for _, n := range in.Cluster.Nodes {
 		v := n.KubeletVersion
-		lag := 3
-		if v.Minor < 25 {
-			lag = 2
-		}
 		switch {
 		case v.IsZero():
 			out = append(out, Finding{ID: "kubelet-version", Severity: Error, Object: node(n), Message: "its kubelet reports no version that can be read"})
 		case in.To.Less(v):
 			out = append(out, Finding{ID: "kubelet-skew", Severity: Error, Object: node(n),
 				Message: fmt.Sprintf("its kubelet %s is newer than the target", v), Fix: "choose a target that is not older than any kubelet"})
-		case v.MinorsTo(in.To) > lag:
-			out = append(out, Finding{ID: "kubelet-skew", Severity: Error, Object: node(n),
-				Message: fmt.Sprintf("its kubelet %s would be %d minors behind the API server; %d are allowed", v, v.MinorsTo(in.To), lag),
-				Fix:     "bring this kubelet up first"})
 		}
 	}
 	return out
@@ -93,7 +77,7 @@ func cordoned(in Input) []Finding {
 func blockedPods(in Input) []Finding {
 	var out []Finding
 	for _, n := range in.Cluster.Nodes {
-		if n.KubeletVersion == in.To {
+		if !in.moves(n) {
 			continue
 		}
 		for _, p := range n.Pods {
@@ -135,7 +119,7 @@ func budgets(in Input) []Finding {
 // draining names a node to be drained that has a pod of the budget.
 func draining(in Input, b cluster.Budget) string {
 	for _, n := range in.Cluster.Nodes {
-		if n.KubeletVersion == in.To {
+		if !in.moves(n) {
 			continue
 		}
 		for _, p := range n.Pods {

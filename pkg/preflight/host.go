@@ -11,7 +11,7 @@ import (
 )
 
 // eachHost judges every node whose host was asked.
-func eachHost(in Input, judge func(n cluster.Node, h *cluster.Host, r HostReport) []Finding) []Finding {
+func eachHost(in Input, judge func(n cluster.Node, h *cluster.Host, rs []HostReport) []Finding) []Finding {
 	var out []Finding
 	for _, n := range in.Cluster.Nodes {
 		if n.Host != nil {
@@ -21,8 +21,19 @@ func eachHost(in Input, judge func(n cluster.Node, h *cluster.Host, r HostReport
 	return out
 }
 
+// eachReport judges every answer of every host.
+func eachReport(in Input, judge func(n cluster.Node, r HostReport) []Finding) []Finding {
+	return eachHost(in, func(n cluster.Node, _ *cluster.Host, rs []HostReport) []Finding {
+		var out []Finding
+		for _, r := range rs {
+			out = append(out, judge(n, r)...)
+		}
+		return out
+	})
+}
+
 func packageManager(in Input) []Finding {
-	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ HostReport) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ []HostReport) []Finding {
 		if h.PackageManager != "apt" {
 			return []Finding{{ID: "package-manager", Severity: Error, Object: node(n),
 				Message: fmt.Sprintf("%s has no apt: this release upgrades hosts with apt only", h.OS.Name)}}
@@ -38,7 +49,7 @@ func packageManager(in Input) []Finding {
 }
 
 func sources(in Input) []Finding {
-	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ HostReport) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ []HostReport) []Finding {
 		if h.PackageManager == "apt" && len(h.Sources) == 0 {
 			return []Finding{{ID: "no-package-source", Severity: Error, Object: node(n),
 				Message: "none of apt's sources serves Kubernetes packages", Fix: "add the repository of the target's minor to /etc/apt/sources.list.d"}}
@@ -49,10 +60,10 @@ func sources(in Input) []Finding {
 
 // pins respects an administrator who fixed a version: apt would step over the pin when told a version by name.
 func pins(in Input) []Finding {
-	return eachHost(in, func(n cluster.Node, h *cluster.Host, r HostReport) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, rs []HostReport) []Finding {
 		var out []Finding
 		for _, p := range h.Pins {
-			if allows(p, r.Resolution.Versions) {
+			if allows(p, rs) {
 				continue
 			}
 			out = append(out, Finding{ID: "package-pinned", Severity: Error, Object: node(n),
@@ -63,22 +74,24 @@ func pins(in Input) []Finding {
 	})
 }
 
-// allows tells whether a pin wants the very versions that the target means.
-func allows(p cluster.Pin, versions map[string]string) bool {
+// allows tells whether a pin wants the very versions that the way leads through.
+func allows(p cluster.Pin, rs []HostReport) bool {
 	glob, ok := strings.CutPrefix(p.Pin, "version ")
 	if !ok || p.Priority <= 0 {
 		return false
 	}
-	for _, v := range versions {
-		if match, err := path.Match(strings.TrimSpace(glob), v); err != nil || !match {
-			return false
+	for _, r := range rs {
+		for _, v := range r.Resolution.Versions {
+			if match, err := path.Match(strings.TrimSpace(glob), v); err != nil || !match {
+				return false
+			}
 		}
 	}
-	return len(versions) > 0
+	return len(rs) > 0
 }
 
 func packageLock(in Input) []Finding {
-	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ HostReport) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ []HostReport) []Finding {
 		if h.PackageLock == nil {
 			return nil
 		}
@@ -88,7 +101,7 @@ func packageLock(in Input) []Finding {
 }
 
 func kubeletActive(in Input) []Finding {
-	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ HostReport) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ []HostReport) []Finding {
 		if h.KubeletActive {
 			return nil
 		}
@@ -98,7 +111,7 @@ func kubeletActive(in Input) []Finding {
 
 // resolution reports what the package manager said when it was asked for the target.
 func resolution(in Input) []Finding {
-	return eachHost(in, func(n cluster.Node, _ *cluster.Host, r HostReport) []Finding {
+	return eachReport(in, func(n cluster.Node, r HostReport) []Finding {
 		if r.ResolutionError == "" {
 			return nil
 		}
@@ -117,7 +130,7 @@ func resolution(in Input) []Finding {
 
 // noDragging refuses a transaction for kubeadm that would move the kubelet before its node is drained.
 func noDragging(in Input) []Finding {
-	return eachHost(in, func(n cluster.Node, _ *cluster.Host, r HostReport) []Finding {
+	return eachReport(in, func(n cluster.Node, r HostReport) []Finding {
 		var out []Finding
 		for _, c := range r.Resolution.Kubeadm {
 			if c.Name == "kubelet" || c.Name == "kubectl" {
@@ -136,7 +149,7 @@ func noDragging(in Input) []Finding {
 }
 
 func images(in Input) []Finding {
-	return eachHost(in, func(n cluster.Node, _ *cluster.Host, r HostReport) []Finding {
+	return eachReport(in, func(n cluster.Node, r HostReport) []Finding {
 		if r.ImageError == "" {
 			return nil
 		}
@@ -153,25 +166,32 @@ const spare = 64 << 20
 const imageSpace = 700 << 20
 
 func disks(in Input) []Finding {
-	return eachHost(in, func(n cluster.Node, h *cluster.Host, r HostReport) []Finding {
+	return eachHost(in, func(n cluster.Node, h *cluster.Host, rs []HostReport) []Finding {
+		var downloads, packages, images uint64
+		for _, r := range rs {
+			if n.KubeletVersion == r.Version {
+				continue
+			}
+			downloads += r.Resolution.DownloadBytes
+			// Each version replaces the one before.
+			packages = max(packages, r.Resolution.InstallBytes)
+			images += imageSpace
+		}
 		var out []Finding
 		for _, d := range h.Disks {
 			var need uint64
 			var what string
 			switch d.Path {
 			case "/var/cache/apt/archives":
-				need, what = r.Resolution.DownloadBytes, "package downloads"
+				need, what = downloads, "package downloads"
 			case "/usr":
-				need, what = r.Resolution.InstallBytes, "packages"
+				need, what = packages, "packages"
 			case "/var/lib/containerd":
-				need, what = imageSpace, "images"
+				need, what = images, "images"
 			case "/etc/kubernetes":
 				need, what = 0, "manifests and their backups"
 			default:
 				continue
-			}
-			if n.KubeletVersion == in.To {
-				need = 0
 			}
 			if d.Free < need+spare {
 				out = append(out, Finding{ID: "disk-full", Severity: Error, Object: node(n),

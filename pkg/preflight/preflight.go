@@ -40,12 +40,17 @@ type Input struct {
 	To      version.Version
 	// Allowed are the operator's flags that lift a finding.
 	DeleteEmptyDir, Force bool
-	// Hosts is what was asked of each node for this target; nil before the hosts were asked.
-	Hosts map[string]HostReport
+	// Workers are the only workers to be touched; nil means all.
+	Workers []string
+	// Hosts is what each node was asked for, one report per version that it needs; nil before the hosts were asked.
+	Hosts map[string][]HostReport
 }
 
-// HostReport is what a host answered when it was asked about the target version.
+// HostReport is what a host answered when it was asked about one version.
 type HostReport struct {
+	Version version.Version
+	// Moves tells whether the kubelet is to be brought to the version, not kubeadm alone.
+	Moves      bool
 	Resolution hostaction.Resolution
 	// ResolutionError and ImageError are in the words of the host; the codes are those of hostaction.
 	ResolutionError, ResolutionCode string
@@ -67,6 +72,11 @@ func Run(in Input) []Finding {
 	}
 	slices.SortStableFunc(out, func(a, b Finding) int { return cmp.Compare(rank(a), rank(b)) })
 	return out
+}
+
+// moves tells whether a node's kubelet is to be brought to the target.
+func (in Input) moves(n cluster.Node) bool {
+	return n.KubeletVersion != in.To && (in.Workers == nil || n.Role == cluster.ControlPlane || slices.Contains(in.Workers, n.Name))
 }
 
 func rank(f Finding) int {

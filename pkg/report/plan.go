@@ -22,6 +22,12 @@ func Plan(w io.Writer, c *cluster.Cluster, p *plan.Plan) {
 		fmt.Fprintf(w, "\nNothing to do: everything is at %s.\n", p.To)
 		return
 	}
+	if len(p.Reasons) > 0 {
+		fmt.Fprintln(w, "\nWhy so:")
+		for _, r := range p.Reasons {
+			fmt.Fprintf(w, "  - %s\n", r)
+		}
+	}
 	for _, ph := range p.Phases {
 		steps(w, ph)
 	}
@@ -57,7 +63,11 @@ func titles(g plan.Group) string {
 }
 
 func header(w io.Writer, p *plan.Plan) {
-	fmt.Fprintf(w, "Context:  %s\nServer:   %s\nUpgrade:  %s → %s\n", orDash(p.Cluster.Context), p.Cluster.Server, p.From, p.To)
+	fmt.Fprintf(w, "Context:  %s\nServer:   %s\nUpgrade:  %s", orDash(p.Cluster.Context), p.Cluster.Server, p.From)
+	for _, v := range p.Path {
+		fmt.Fprintf(w, " → %s", v)
+	}
+	fmt.Fprintln(w)
 }
 
 // nodes is a table in kubectl's look.
@@ -81,25 +91,35 @@ func packages(w io.Writer, p *plan.Plan) {
 	var order []string
 	same := map[string][]string{}
 	for _, s := range p.Nodes {
-		if len(s.Packages)+len(s.Edits) == 0 {
+		if len(s.Stops) == 0 {
 			continue
 		}
-		var b strings.Builder
-		for _, e := range s.Edits {
-			fmt.Fprintf(&b, "    %s:\n      - %s\n      + %s\n", e.File, e.Before, e.After)
+		text := stops(s)
+		if same[text] == nil {
+			order = append(order, text)
 		}
-		for _, c := range s.Packages {
-			fmt.Fprintf(&b, "    %s %s %s → %s\n", c.Action, c.Name, orDash(c.From), c.To)
-		}
-		fmt.Fprintf(&b, "    holds kept: %s\n", orDash(strings.Join(s.Held, " ")))
-		if same[b.String()] == nil {
-			order = append(order, b.String())
-		}
-		same[b.String()] = append(same[b.String()], s.Name)
+		same[text] = append(same[text], s.Name)
 	}
 	for _, text := range order {
 		fmt.Fprintf(w, "\nPackages on %s:\n%s", strings.Join(same[text], ", "), text)
 	}
+}
+
+func stops(s plan.NodeSummary) string {
+	var b strings.Builder
+	for _, at := range s.Stops {
+		if len(s.Stops) > 1 {
+			fmt.Fprintf(&b, "  at %s\n", at.Version)
+		}
+		for _, e := range at.Edits {
+			fmt.Fprintf(&b, "    %s:\n      - %s\n      + %s\n", e.File, e.Before, e.After)
+		}
+		for _, c := range at.Packages {
+			fmt.Fprintf(&b, "    %s %s %s → %s\n", c.Action, c.Name, orDash(c.From), c.To)
+		}
+	}
+	fmt.Fprintf(&b, "    holds kept: %s\n", orDash(strings.Join(s.Held, " ")))
+	return b.String()
 }
 
 // Findings writes what preflight found, each with what to do about it.

@@ -48,6 +48,10 @@ func (d Deps) New(s plan.Step) (Action, error) {
 		return bind[plan.ControlPlaneReadyParams](d, s, func(b base, p plan.ControlPlaneReadyParams) Action { return controlPlaneReady{b, p} })
 	case plan.Uncordon:
 		return uncordon{base{d, s}}, nil
+	case plan.Mark:
+		return bind[plan.MarkParams](d, s, func(b base, p plan.MarkParams) Action { return mark{b, p} })
+	case plan.Pause:
+		return pause{base{d, s}}, nil
 	case plan.Verify:
 		return bind[plan.VerifyParams](d, s, func(b base, p plan.VerifyParams) Action { return verify{b, p} })
 	}
@@ -64,6 +68,8 @@ func (d Deps) New(s plan.Step) (Action, error) {
 		return bind[hostaction.KubeadmApply](d, s, func(b base, p hostaction.KubeadmApply) Action { return kubeadmApply{b, p} })
 	case hostaction.KubeadmNode{}.Kind():
 		return bind[hostaction.KubeadmNode](d, s, func(b base, p hostaction.KubeadmNode) Action { return kubeadmNode{b, p} })
+	case hostaction.MoveEtcdLeader{}.Kind():
+		return bind[hostaction.MoveEtcdLeader](d, s, func(b base, p hostaction.MoveEtcdLeader) Action { return moveEtcdLeader{b, p} })
 	case hostaction.RestartKubelet{}.Kind():
 		return bind[hostaction.RestartKubelet](d, s, func(b base, p hostaction.RestartKubelet) Action { return restartKubelet{b, p} })
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	nodes "github.com/kubectl-upgrade/kubectl-upgrade/pkg/node"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 )
@@ -55,7 +56,12 @@ func (a verify) cluster(ctx context.Context) ([]string, error) {
 		say("ConfigMap kube-system/kubeadm-config to say %s (now %s)", to, c.Kubeadm.KubernetesVersion)
 	}
 	for _, n := range c.Nodes {
+		if slices.Contains(a.params.Left, n.Name) {
+			continue
+		}
 		switch {
+		case n.Marked:
+			say("taint %s of node %q to be gone", nodes.MarkTaint, n.Name)
 		case !n.Ready:
 			say("node %q to be Ready (%s)", n.Name, n.NotReadyCause)
 		case n.KubeletVersion != to:

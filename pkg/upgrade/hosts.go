@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/agent"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
@@ -44,8 +45,8 @@ func (u *Upgrade) sendAgents(ctx context.Context, p *Prepared) error {
 	return p.block(fs...)
 }
 
-// askHosts fills in the hosts of the cluster and asks each what the target means for it.
-func (u *Upgrade) askHosts(ctx context.Context, p *Prepared) (map[string]preflight.HostReport, error) {
+// askHosts fills in the hosts of the cluster, finds the way to the target, and asks each host what the way means for it.
+func (u *Upgrade) askHosts(ctx context.Context, p *Prepared) (map[string][]preflight.HostReport, error) {
 	u.notice("look at %d hosts", len(p.Cluster.Nodes))
 	defer u.waiting("")
 	err := u.eachNode(ctx, p, func(ctx context.Context, n *cluster.Node) error {
@@ -55,42 +56,63 @@ func (u *Upgrade) askHosts(ctx context.Context, p *Prepared) (map[string]preflig
 	if err != nil {
 		return nil, err
 	}
-	if p.To.IsZero() {
-		if err := u.chooseTarget(ctx, p); err != nil {
-			return nil, err
-		}
+	if err := u.findLeader(ctx, p); err != nil {
+		return nil, err
 	}
+	if err := u.findPath(ctx, p); err != nil {
+		return nil, err
+	}
+	stops := plan.Stops(p.Cluster, p.Path)
 	var mu sync.Mutex
-	reports := map[string]preflight.HostReport{}
+	reports := map[string][]preflight.HostReport{}
 	err = u.eachNode(ctx, p, func(ctx context.Context, n *cluster.Node) error {
-		r, err := u.report(ctx, p, n)
+		rs, err := u.reports(ctx, p, n, stops)
 		mu.Lock()
 		defer mu.Unlock()
-		reports[n.Name] = r
+		reports[n.Name] = rs
 		return err
 	})
 	return reports, err
 }
 
-// report asks one host about packages and images of the target. Refusals of the host are part of the report.
-func (u *Upgrade) report(ctx context.Context, p *Prepared, n *cluster.Node) (preflight.HostReport, error) {
-	var r preflight.HostReport
+// reports asks one host about packages and images of all versions that it needs. Refusals of the host are part of a report.
+func (u *Upgrade) reports(ctx context.Context, p *Prepared, n *cluster.Node, stops []plan.Stop) ([]preflight.HostReport, error) {
 	if n.Host.PackageManager == "" || n.Host.PackageLock != nil {
-		return r, nil
+		return nil, nil
 	}
-	err := u.ask(ctx, n.Name, "resolve", hostaction.ResolvePackages{Version: p.To}, 5*time.Minute, &r.Resolution)
+	var out []preflight.HostReport
+	if p.chosen(n) {
+		for _, v := range plan.Needs(*n, stops) {
+			r, err := u.packages(ctx, n, v)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, r)
+		}
+	}
+	r := preflight.HostReport{Version: p.To}
+	// kube-proxy runs everywhere and is replaced at every version of the way: that it can be pulled tells that this node
+	// reaches a registry which has the release.
+	var images []string
+	for _, v := range p.Path {
+		images = append(images, repository(p.Cluster.Kubeadm)+"/kube-proxy:"+v.String())
+	}
+	err := u.ask(ctx, n.Name, "images", hostaction.CheckImages{Images: images}, 5*time.Minute, nil)
+	if failed, ok := errors.AsType[*agent.ActionError](err); ok {
+		r.ImageError, err = failed.Result.Error, nil
+	}
+	if len(out) == 0 {
+		return []preflight.HostReport{r}, err
+	}
+	out[len(out)-1].ImageError = r.ImageError
+	return out, err
+}
+
+func (u *Upgrade) packages(ctx context.Context, n *cluster.Node, v version.Version) (preflight.HostReport, error) {
+	r := preflight.HostReport{Version: v}
+	err := u.ask(ctx, n.Name, "resolve/"+v.String(), hostaction.ResolvePackages{Version: v}, 5*time.Minute, &r.Resolution)
 	if failed, ok := errors.AsType[*agent.ActionError](err); ok {
 		r.ResolutionError, r.ResolutionCode = failed.Result.Error, failed.Result.Code
-		return r, nil
-	}
-	if err != nil {
-		return r, err
-	}
-	// kube-proxy runs everywhere: that it can be pulled tells that this node reaches a registry which has the release.
-	image := repository(p.Cluster.Kubeadm) + "/kube-proxy:" + p.To.String()
-	err = u.ask(ctx, n.Name, "image", hostaction.CheckImages{Images: []string{image}}, 5*time.Minute, nil)
-	if failed, ok := errors.AsType[*agent.ActionError](err); ok {
-		r.ImageError = failed.Result.Error
 		return r, nil
 	}
 	return r, err
@@ -104,27 +126,22 @@ func repository(k cluster.KubeadmConfig) string {
 	return strings.TrimSuffix(k.ImageRepository, "/")
 }
 
-// chooseTarget finds the newest version that the first control-plane node's package source offers, at most one minor ahead.
-func (u *Upgrade) chooseTarget(ctx context.Context, p *Prepared) error {
-	have := p.Cluster.Kubeadm.KubernetesVersion
-	next := have
-	next.Minor++
-	controlPlanes := p.Cluster.OfRole(cluster.ControlPlane)
-	if len(controlPlanes) == 0 {
-		return errors.New("choose target: no control-plane node found")
-	}
-	err := u.ask(ctx, controlPlanes[0].Name, "offered", hostaction.OfferedVersions{Minors: []string{have.MinorString(), next.MinorString()}}, 5*time.Minute, &p.Offered)
-	if err != nil {
-		return err
-	}
-	p.To = have
-	for _, versions := range p.Offered {
-		for _, full := range versions {
-			bare, _, _ := strings.Cut(full, "-")
-			if v, err := version.Parse(bare); err == nil && p.To.Less(v) {
-				p.To = v
+// findLeader asks a control-plane node who leads etcd. Not to know costs nothing but a better order of nodes.
+func (u *Upgrade) findLeader(ctx context.Context, p *Prepared) error {
+	for _, n := range p.Cluster.OfRole(cluster.ControlPlane) {
+		if _, ok := n.Component("etcd"); !ok {
+			continue
+		}
+		var h hostaction.Health
+		if err := u.ask(ctx, n.Name, "health", hostaction.ControlPlaneHealth{}, time.Minute, &h); err != nil {
+			return err
+		}
+		for _, m := range h.Members {
+			if m.Leader {
+				p.Cluster.Leaders.Etcd = m.Name
 			}
 		}
+		return nil
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/intstr"
+
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/agent"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
@@ -21,9 +23,15 @@ import (
 
 // Options are what the operator chose.
 type Options struct {
-	// To is the target; zero asks for the newest version that the package sources offer, at most one minor ahead.
-	To    version.Version
-	Agent agent.Options
+	// To is the target; zero asks for the newest version that the package sources offer.
+	To version.Version
+	// Via fixes releases of minors between, which otherwise are the newest that the package sources offer.
+	Via []version.Version
+	// Selector, if not empty, is a label selector of the only workers to touch.
+	Selector string
+	// MaxUnavailable is how many workers may be down at once: a number or a percentage of the workers.
+	MaxUnavailable intstr.IntOrString
+	Agent          agent.Options
 	// AgentTimeout bounds the wait for the agents to be ready.
 	AgentTimeout time.Duration
 	KeepAgent    bool
@@ -47,8 +55,12 @@ type Upgrade struct {
 type Prepared struct {
 	Cluster *cluster.Cluster
 	// Offered are the versions that the package sources have, by minor; set when no target was asked for.
-	Offered  map[string][]string
-	To       version.Version
+	Offered map[string][]string
+	To      version.Version
+	// Path is every version that the control plane goes through; the last is To.
+	Path []version.Version
+	// Workers are the only workers to touch; nil means all.
+	Workers  []string
 	Findings []preflight.Finding
 	// Plan is nil when preflight blocks.
 	Plan *plan.Plan
@@ -106,6 +118,9 @@ func (u *Upgrade) Prepare(ctx context.Context) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := u.chooseWorkers(ctx, p); err != nil {
+		return p, err
+	}
 	// What the API server alone can tell is judged before any agent is sent out.
 	if err := u.judge(p, nil); err != nil {
 		return p, err
@@ -118,16 +133,24 @@ func (u *Upgrade) Prepare(ctx context.Context) (*Prepared, error) {
 	}
 	reports, err := u.askHosts(ctx, p)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	if err := u.judge(p, reports); err != nil {
 		return p, err
 	}
-	packages := map[string]hostaction.Resolution{}
-	for node, r := range reports {
-		packages[node] = r.Resolution
+	packages := plan.Packages{}
+	for node, rs := range reports {
+		packages[node] = map[version.Version]hostaction.Resolution{}
+		for _, r := range rs {
+			packages[node][r.Version] = r.Resolution
+		}
 	}
-	p.Plan, err = plan.ForCluster(plan.Input{Cluster: p.Cluster, To: p.To, Packages: packages, Options: u.opts.Plan})
+	opts := u.opts.Plan
+	opts.Workers = p.Workers
+	if opts.MaxUnavailable, err = u.maxUnavailable(p); err != nil {
+		return nil, err
+	}
+	p.Plan, err = plan.ForCluster(plan.Input{Cluster: p.Cluster, Path: p.Path, Packages: packages, Options: opts})
 	if err != nil {
 		return nil, err
 	}
@@ -148,13 +171,13 @@ func (p *Prepared) block(f ...preflight.Finding) *BlockedError {
 }
 
 // judge runs preflight over what is known.
-func (u *Upgrade) judge(p *Prepared, reports map[string]preflight.HostReport) error {
+func (u *Upgrade) judge(p *Prepared, reports map[string][]preflight.HostReport) error {
 	to := p.To
 	if to.IsZero() {
 		to = p.Cluster.Kubeadm.KubernetesVersion
 	}
 	p.Findings = preflight.Run(preflight.Input{
-		Cluster: p.Cluster, To: to, Hosts: reports,
+		Cluster: p.Cluster, To: to, Hosts: reports, Workers: p.Workers,
 		DeleteEmptyDir: u.opts.Plan.DeleteEmptyDir, Force: u.opts.Plan.Force,
 	})
 	if preflight.Blocked(p.Findings) {

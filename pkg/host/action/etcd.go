@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -24,8 +25,14 @@ const (
 	probeKey = "health"
 )
 
-// etcd asks the local member for a linearizable read and every member for its status; nothing when no etcd runs here.
-func etcd(ctx context.Context) ([]hostaction.EtcdMember, error) {
+// localEtcd is the member on this host and how to talk to it and to the others.
+type localEtcd struct {
+	*clientv3.Client
+	tls *tls.Config
+}
+
+// connectEtcd gives nil when no etcd runs here.
+func connectEtcd() (*localEtcd, error) {
 	args, err := manifestArgs(etcdManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -38,45 +45,57 @@ func etcd(ctx context.Context) ([]hostaction.EtcdMember, error) {
 		return nil, err
 	}
 	// In 1.12 and before kubeadm's etcd listened on 127.0.0.1 alone and said so nowhere else.
-	local := strings.Split(cmp.Or(args["listen-client-urls"], args["advertise-client-urls"], "https://127.0.0.1:2379"), ",")
-	c, err := etcdClient(local, conf)
+	urls := strings.Split(cmp.Or(args["listen-client-urls"], args["advertise-client-urls"], "https://127.0.0.1:2379"), ",")
+	c, err := etcdClient(urls, conf)
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
-	readCtx, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
-	if _, err := c.Get(readCtx, probeKey); err != nil {
-		err = fmt.Errorf("read from etcd at %s: %w", strings.Join(local, ","), err)
-		members, _ := etcdMembers(ctx, c, conf)
-		return members, err
-	}
-	return etcdMembers(ctx, c, conf)
+	return &localEtcd{c, conf}, nil
 }
 
-func etcdMembers(ctx context.Context, c *clientv3.Client, conf *tls.Config) ([]hostaction.EtcdMember, error) {
+// etcd asks the local member for a linearizable read and every member for its status; nothing when no etcd runs here.
+func etcd(ctx context.Context) ([]hostaction.EtcdMember, error) {
+	e, err := connectEtcd()
+	if err != nil || e == nil {
+		return nil, err
+	}
+	defer e.Close()
+	readCtx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	if _, err := e.Get(readCtx, probeKey); err != nil {
+		err = fmt.Errorf("read from etcd at %s: %w", strings.Join(e.Endpoints(), ","), err)
+		members, _ := e.members(ctx)
+		return members, err
+	}
+	return e.members(ctx)
+}
+
+func (e *localEtcd) members(ctx context.Context) ([]hostaction.EtcdMember, error) {
 	listCtx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	// Not linearizable, so that the members are known also when the quorum is lost.
-	list, err := c.MemberList(listCtx, clientv3.WithSerializable())
+	list, err := e.MemberList(listCtx, clientv3.WithSerializable())
 	if err != nil {
 		return nil, fmt.Errorf("list etcd members: %w", err)
 	}
 	var out []hostaction.EtcdMember
 	for _, m := range list.Members {
-		e := hostaction.EtcdMember{Name: m.Name, ID: fmt.Sprintf("%x", m.ID), Learner: m.IsLearner}
+		member := hostaction.EtcdMember{Name: m.Name, ID: memberID(m.ID), Learner: m.IsLearner, Local: m.ID == list.Header.MemberId}
 		if len(m.ClientURLs) == 0 {
-			e.Error = "it was added but never started"
-			out = append(out, e)
+			member.Error = "it was added but never started"
+			out = append(out, member)
 			continue
 		}
-		e.Endpoint = m.ClientURLs[0]
-		e.Version, e.Leader, err = memberStatus(ctx, e.Endpoint, m.ID, conf)
-		e.Error = word(err)
-		out = append(out, e)
+		member.Endpoint = m.ClientURLs[0]
+		member.Version, member.Leader, err = memberStatus(ctx, member.Endpoint, m.ID, e.tls)
+		member.Error = word(err)
+		out = append(out, member)
 	}
 	return out, nil
 }
+
+// memberID writes an ID as etcdctl does.
+func memberID(id uint64) string { return strconv.FormatUint(id, 16) }
 
 func memberStatus(ctx context.Context, endpoint string, id uint64, conf *tls.Config) (ver string, leader bool, err error) {
 	c, err := etcdClient([]string{endpoint}, conf)

@@ -35,6 +35,7 @@ func For(k hostaction.Kind) (f Func, ok bool) {
 		hostaction.KubeadmNode{}.Kind():        typed(kubeadmNode),
 		hostaction.RestartKubelet{}.Kind():     typed(restartKubelet),
 		hostaction.ControlPlaneHealth{}.Kind(): typed(controlPlaneHealth),
+		hostaction.MoveEtcdLeader{}.Kind():     typed(moveEtcdLeader),
 	}[k]
 	return f, ok
 }
