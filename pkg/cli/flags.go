@@ -27,6 +27,7 @@ type upgradeFlags struct {
 	keepAgent        bool
 	deleteEmptyDir   bool
 	force            bool
+	disableEviction  bool
 	gracePeriod      int
 	drainTimeout     time.Duration
 	ignoreKubeadm    []string
@@ -46,6 +47,7 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.keepAgent, "keep-agent", false, "Leave the agent in the cluster at the end.")
 	fs.BoolVar(&f.deleteEmptyDir, "delete-emptydir-data", false, "Let drains evict pods with emptyDir volumes, whose data is lost.")
 	fs.BoolVar(&f.force, "force", false, "Let drains delete pods that no controller starts again.")
+	fs.BoolVar(&f.disableEviction, "disable-eviction", false, "Let drains delete pods instead of evicting them. This passes over every disruption budget.")
 	fs.IntVar(&f.gracePeriod, "grace-period", -1, "Seconds that drained pods get to end; -1 leaves it to the pods.")
 	fs.DurationVar(&f.drainTimeout, "drain-timeout", 15*time.Minute, "How long the drain of one node may take.")
 	fs.StringSliceVar(&f.via, "via", nil, "Releases to pass through, such as v1.33.6,v1.34.2. By default the newest that the package sources offer of each minor between.")
@@ -63,7 +65,7 @@ func (f *upgradeFlags) options() (upgrade.Options, error) {
 		AgentTimeout: f.agentTimeout,
 		KeepAgent:    f.keepAgent,
 		Plan: plan.Options{
-			DeleteEmptyDir: f.deleteEmptyDir, Force: f.force, GracePeriodSeconds: f.gracePeriod,
+			DeleteEmptyDir: f.deleteEmptyDir, Force: f.force, DisableEviction: f.disableEviction, GracePeriodSeconds: f.gracePeriod,
 			DrainTimeout: f.drainTimeout, IgnoreKubeadmPreflight: f.ignoreKubeadm,
 		},
 	}

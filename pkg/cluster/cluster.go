@@ -62,7 +62,12 @@ type Node struct {
 	// CordonedByUs is set when the cordon carries our annotation, so that we may lift it.
 	CordonedByUs bool `json:"cordonedByUs,omitempty"`
 	// Marked is set when the node carries our taint for nodes that are still to be drained.
-	Marked           bool            `json:"marked,omitempty"`
+	Marked bool `json:"marked,omitempty"`
+	// Tainted is set when pods that do not tolerate it are kept off the node, as off kubeadm's control-plane nodes.
+	Tainted bool `json:"tainted,omitempty"`
+	// Allocatable is what the node has for pods; Requested what those on it ask for.
+	Allocatable      Resources       `json:"allocatable,omitzero"`
+	Requested        Resources       `json:"requested,omitzero"`
 	KubeletVersion   version.Version `json:"kubeletVersion"`
 	ContainerRuntime string          `json:"containerRuntime,omitempty"`
 	// StaticPods are the control-plane components that kubeadm runs on the node.
@@ -89,7 +94,28 @@ type Pod struct {
 	// Controller is the kind of the owner; empty for a bare pod, which nothing starts again.
 	Controller string `json:"controller,omitempty"`
 	EmptyDir   bool   `json:"emptyDir,omitempty"`
-	Budget     string `json:"budget,omitempty"`
+	// Budgets are the PodDisruptionBudgets of its namespace that select it.
+	Budgets  []string  `json:"budgets,omitempty"`
+	Requests Resources `json:"requests,omitzero"`
+	// Stuck says why the pod can run on no other node; empty when it can.
+	Stuck string `json:"stuck,omitempty"`
+}
+
+// Resources are CPU in thousandths of a core, memory in bytes, and a number of pods.
+type Resources struct {
+	CPU    int64 `json:"cpu,omitempty"`
+	Memory int64 `json:"memory,omitempty"`
+	Pods   int64 `json:"pods,omitempty"`
+}
+
+// Add gives the sum.
+func (r Resources) Add(o Resources) Resources {
+	return Resources{r.CPU + o.CPU, r.Memory + o.Memory, r.Pods + o.Pods}
+}
+
+// Sub gives the difference, of which no part is below zero.
+func (r Resources) Sub(o Resources) Resources {
+	return Resources{max(0, r.CPU-o.CPU), max(0, r.Memory-o.Memory), max(0, r.Pods-o.Pods)}
 }
 
 // Budget is one PodDisruptionBudget.

@@ -29,6 +29,7 @@ const lookInterval = 2 * time.Second
 type DrainOptions struct {
 	DeleteEmptyDir     bool
 	Force              bool
+	DisableEviction    bool
 	GracePeriodSeconds int
 	// Timeout bounds the whole drain of the node; it must be positive.
 	Timeout time.Duration
@@ -48,6 +49,7 @@ func Drain(ctx context.Context, c *kube.Client, name string, o DrainOptions) err
 		Ctx:                             ctx,
 		Client:                          c,
 		Force:                           o.Force,
+		DisableEviction:                 o.DisableEviction,
 		GracePeriodSeconds:              o.GracePeriodSeconds,
 		IgnoreAllDaemonSets:             true,
 		Timeout:                         o.Timeout,

@@ -19,13 +19,18 @@ import (
 var controlPlaneLabels = []string{"node-role.kubernetes.io/master", "node-role.kubernetes.io/control-plane"}
 
 // node reads one node and the pods on it.
-func node(n corev1.Node, pods []corev1.Pod, budgets []budget) cluster.Node {
+func node(n corev1.Node, pods []corev1.Pod, budgets []budget, where *placement) cluster.Node {
 	out := cluster.Node{
 		Name: n.Name, UID: string(n.UID), Role: role(n),
 		Unschedulable:    n.Spec.Unschedulable,
 		CordonedByUs:     nodes.CordonedByUs(&n),
 		Marked:           nodes.Marked(&n),
 		ContainerRuntime: n.Status.NodeInfo.ContainerRuntimeVersion,
+		Allocatable:      resources(n.Status.Allocatable),
+	}
+	for _, t := range n.Spec.Taints {
+		// The cordon has a taint of its own, which goes with it.
+		out.Tainted = out.Tainted || keepsOff(&t) && t.Key != corev1.TaintNodeUnschedulable
 	}
 	out.Ready, out.NotReadyCause = nodes.Ready(&n)
 	// A kubelet that reports nonsense leaves the version unknown; preflight then refuses the node.
@@ -36,13 +41,16 @@ func node(n corev1.Node, pods []corev1.Pod, budgets []budget) cluster.Node {
 		}
 	}
 	for _, p := range pods {
+		if !ended(p) {
+			out.Requested = out.Requested.Add(requests(p))
+		}
 		switch {
 		case nodes.IsMirror(&p):
 			if s, ok := staticPod(p); ok {
 				out.StaticPods = append(out.StaticPods, s)
 			}
 		case drained(p):
-			out.Pods = append(out.Pods, pod(p, budgets))
+			out.Pods = append(out.Pods, pod(p, budgets, where))
 		}
 	}
 	return out
@@ -97,15 +105,22 @@ func Tag(image string) string {
 
 // drained tells whether a drain deals with the pod: DaemonSet pods, mirror pods and finished ones are passed by.
 func drained(p corev1.Pod) bool {
-	if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed || p.Namespace == agent.Namespace {
+	if ended(p) || p.Namespace == agent.Namespace {
 		return false
 	}
 	owner := metav1.GetControllerOf(&p)
 	return owner == nil || owner.Kind != "DaemonSet"
 }
 
-func pod(p corev1.Pod, budgets []budget) cluster.Pod {
-	out := cluster.Pod{Namespace: p.Namespace, Name: p.Name}
+func ended(p corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+func pod(p corev1.Pod, budgets []budget, where *placement) cluster.Pod {
+	out := cluster.Pod{Namespace: p.Namespace, Name: p.Name, Requests: requests(p)}
+	if where != nil {
+		out.Stuck = where.stuck(p)
+	}
 	if owner := metav1.GetControllerOf(&p); owner != nil {
 		out.Controller = owner.Kind
 	}
@@ -114,7 +129,7 @@ func pod(p corev1.Pod, budgets []budget) cluster.Pod {
 	}
 	for _, b := range budgets {
 		if b.matches(p) {
-			out.Budget = b.Name
+			out.Budgets = append(out.Budgets, b.Name)
 		}
 	}
 	return out

@@ -20,8 +20,23 @@ import (
 // ErrNotKubeadm says that the cluster was not made by kubeadm, which is all that this tool upgrades.
 var ErrNotKubeadm = errors.New("this is not a kubeadm cluster: there is no ConfigMap kube-system/kubeadm-config, which kubeadm writes at init")
 
-// Cluster reads everything that the API server knows. What only the hosts know is left nil.
+// Cluster reads what runs where and how it is. What only the hosts know is left nil.
 func Cluster(ctx context.Context, c *kube.Client) (*cluster.Cluster, error) {
+	return read(ctx, c, nil)
+}
+
+// ForPlan reads in addition what only a plan asks for: who leads, and where else each pod could run.
+func ForPlan(ctx context.Context, c *kube.Client) (*cluster.Cluster, error) {
+	out, err := read(ctx, c, &placement{})
+	if err != nil {
+		return nil, err
+	}
+	out.Leaders.Scheduler = leader(ctx, c, "kube-scheduler")
+	out.Leaders.ControllerManager = leader(ctx, c, "kube-controller-manager")
+	return out, nil
+}
+
+func read(ctx context.Context, c *kube.Client, where *placement) (*cluster.Cluster, error) {
 	out := &cluster.Cluster{Context: c.Context, Server: c.Config.Host}
 	info, err := c.Discovery().ServerVersion()
 	if err != nil {
@@ -53,11 +68,14 @@ func Cluster(ctx context.Context, c *kube.Client) (*cluster.Cluster, error) {
 	for _, b := range budgets {
 		out.Budgets = append(out.Budgets, b.Budget)
 	}
-	for _, n := range nodes.Items {
-		out.Nodes = append(out.Nodes, node(n, pods[n.Name], budgets))
+	if where != nil {
+		if err := where.fill(ctx, c, nodes.Items); err != nil {
+			return nil, err
+		}
 	}
-	out.Leaders.Scheduler = leader(ctx, c, "kube-scheduler")
-	out.Leaders.ControllerManager = leader(ctx, c, "kube-controller-manager")
+	for _, n := range nodes.Items {
+		out.Nodes = append(out.Nodes, node(n, pods[n.Name], budgets, where))
+	}
 	out.Addons, err = addons(ctx, c)
 	return out, err
 }

@@ -15,6 +15,7 @@ import (
 type Options struct {
 	DeleteEmptyDir     bool
 	Force              bool
+	DisableEviction    bool
 	GracePeriodSeconds int
 	DrainTimeout       time.Duration
 	// IgnoreKubeadmPreflight is handed to kubeadm as --ignore-preflight-errors.

@@ -41,6 +41,8 @@ type DrainParams struct {
 	DeleteEmptyDir bool `json:"deleteEmptyDir,omitempty"`
 	// Force allows deleting pods that no controller starts again.
 	Force bool `json:"force,omitempty"`
+	// DisableEviction deletes pods instead of evicting them, which no disruption budget holds up.
+	DisableEviction bool `json:"disableEviction,omitempty"`
 	// GracePeriodSeconds replaces the pods' own; -1 keeps theirs.
 	GracePeriodSeconds int `json:"gracePeriodSeconds"`
 }

@@ -116,7 +116,7 @@ func (s stop) moveNode(n cluster.Node, ahead []string) Group {
 	steps = append(steps,
 		s.step(id+"/cordon", "cordon", Cordon, n.Name, CordonParams{Version: v}, true, time.Minute),
 		s.step(id+"/drain", "drain", Drain, n.Name, DrainParams{
-			Version: v, DeleteEmptyDir: o.DeleteEmptyDir, Force: o.Force, GracePeriodSeconds: o.GracePeriodSeconds,
+			Version: v, DeleteEmptyDir: o.DeleteEmptyDir, Force: o.Force, DisableEviction: o.DisableEviction, GracePeriodSeconds: o.GracePeriodSeconds,
 		}, true, o.DrainTimeout))
 	if n.Role == cluster.ControlPlane {
 		steps = append(steps, s.moveLeader(id, n, ahead)...)

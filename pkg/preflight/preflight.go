@@ -39,7 +39,7 @@ type Input struct {
 	Cluster *cluster.Cluster
 	To      version.Version
 	// Allowed are the operator's flags that lift a finding.
-	DeleteEmptyDir, Force bool
+	DeleteEmptyDir, Force, DisableEviction bool
 	// Workers are the only workers to be touched; nil means all.
 	Workers []string
 	// Hosts is what each node was asked for, one report per version that it needs; nil before the hosts were asked.
@@ -63,7 +63,7 @@ type check func(Input) []Finding
 // Run judges the cluster by every rule; errors come first.
 func Run(in Input) []Finding {
 	checks := []check{
-		versionPolicy, skew, nodesReady, staticPodsReady, cordoned, blockedPods, budgets,
+		versionPolicy, skew, nodesReady, staticPodsReady, cordoned, barePods, emptyDirs, twoBudgets, budgets, stuckPods, capacity,
 		packageManager, sources, pins, packageLock, kubeletActive, resolution, noDragging, images, disks,
 	}
 	var out []Finding

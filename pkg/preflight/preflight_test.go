@@ -27,10 +27,10 @@ func clean() Input {
 	c := &cluster.Cluster{
 		Kubeadm: cluster.KubeadmConfig{KubernetesVersion: from},
 		Nodes: []cluster.Node{
-			{Name: "cp-1", Role: cluster.ControlPlane, Ready: true, KubeletVersion: from, Host: host(),
+			{Name: "cp-1", Role: cluster.ControlPlane, Ready: true, KubeletVersion: from, Host: host(), Allocatable: cluster.Resources{CPU: 1000, Memory: 1 << 30, Pods: 110},
 				StaticPods: []cluster.StaticPod{{Component: "kube-apiserver", Version: from, Ready: true}}},
 			{Name: "w-1", Role: cluster.Worker, Ready: true, KubeletVersion: from, Host: host(),
-				Pods: []cluster.Pod{{Namespace: "shop", Name: "web-1", Controller: "ReplicaSet", Budget: "web"}}},
+				Pods: []cluster.Pod{{Namespace: "shop", Name: "web-1", Controller: "ReplicaSet", Budgets: []string{"web"}}}},
 		},
 		Budgets: []cluster.Budget{{Namespace: "shop", Name: "web", DisruptionsAllowed: 1, Pods: 2}},
 	}
@@ -78,6 +78,9 @@ func TestFindings(t *testing.T) {
 		{"node-cordoned", Warning, []string{"w-1"}, w(func(n *cluster.Node, _ *cluster.Host) { n.Unschedulable = true })},
 		{"bare-pod", Error, []string{"shop/web-1", "--force"}, w(func(n *cluster.Node, _ *cluster.Host) { n.Pods[0].Controller = "" })},
 		{"emptydir-data", Error, []string{"shop/web-1", "--delete-emptydir-data"}, w(func(n *cluster.Node, _ *cluster.Host) { n.Pods[0].EmptyDir = true })},
+		{"pdb-two", Error, []string{"shop/web-1", "web, other", "--disable-eviction"}, w(func(n *cluster.Node, _ *cluster.Host) { n.Pods[0].Budgets = []string{"web", "other"} })},
+		{"pod-stuck", Warning, []string{"shop/web-1", "volume data-0"}, w(func(n *cluster.Node, _ *cluster.Host) { n.Pods[0].Stuck = "no other node reaches its volume data-0" })},
+		{"capacity", Warning, []string{"w-1", "2.50 CPU", "1.00 CPU"}, w(func(n *cluster.Node, _ *cluster.Host) { n.Pods[0].Requests = cluster.Resources{CPU: 2500, Pods: 1} })},
 		{"pdb-never", Error, []string{"shop/web", "w-1"}, func(in *Input) { in.Cluster.Budgets[0].Never = true }},
 		{"pdb-zero-now", Warning, []string{"shop/web", "w-1"}, func(in *Input) { in.Cluster.Budgets[0].DisruptionsAllowed = 0 }},
 		{"package-manager", Error, []string{"w-1", "Flatcar"}, w(func(_ *cluster.Node, h *cluster.Host) { h.PackageManager, h.OS.Name = "", "Flatcar" })},
@@ -128,8 +131,10 @@ func TestFindings(t *testing.T) {
 
 func TestFlagsLiftFindings(t *testing.T) {
 	in := clean()
-	in.Cluster.Nodes[1].Pods[0].Controller, in.Cluster.Nodes[1].Pods[0].EmptyDir = "", true
-	in.Force, in.DeleteEmptyDir = true, true
+	p := &in.Cluster.Nodes[1].Pods[0]
+	p.Controller, p.EmptyDir, p.Budgets = "", true, []string{"web", "other"}
+	in.Cluster.Budgets[0].Never = true
+	in.Force, in.DeleteEmptyDir, in.DisableEviction = true, true, true
 	if fs := Run(in); len(fs) > 0 {
 		t.Errorf("findings although both are allowed: %+v", fs)
 	}

@@ -47,6 +47,7 @@ func (a drain) Do(ctx context.Context, r Reporter) error {
 	err := nodes.Drain(ctx, a.Client, a.step.Node, nodes.DrainOptions{
 		DeleteEmptyDir:     a.params.DeleteEmptyDir,
 		Force:              a.params.Force,
+		DisableEviction:    a.params.DisableEviction,
 		GracePeriodSeconds: a.params.GracePeriodSeconds,
 		Timeout:            time.Duration(a.step.Timeout),
 		Waiting:            r.Waiting,

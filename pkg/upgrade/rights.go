@@ -23,6 +23,7 @@ func Rights() []kube.Access {
 		all("", "pods", "", "", "get", "list"),
 		all("", "pods", "eviction", "", "create"),
 		all("policy", "poddisruptionbudgets", "", "", "list"),
+		all("", "persistentvolumes", "", "", "list"),
 		all("", "configmaps", "", "kube-system", "get", "create", "update", "delete"),
 		all("apps", "daemonsets", "", "kube-system", "get"),
 		all("apps", "deployments", "", "kube-system", "get"),

@@ -111,7 +111,7 @@ func (u *Upgrade) Prepare(ctx context.Context) (*Prepared, error) {
 	}
 	u.notice("observe cluster %s", u.client.Config.Host)
 	var err error
-	p.Cluster, err = observe.Cluster(ctx, u.client)
+	p.Cluster, err = observe.ForPlan(ctx, u.client)
 	if errors.Is(err, observe.ErrNotKubeadm) {
 		return p, p.block(preflight.Finding{ID: "not-kubeadm", Severity: preflight.Error, Message: err.Error()})
 	}
@@ -178,7 +178,7 @@ func (u *Upgrade) judge(p *Prepared, reports map[string][]preflight.HostReport) 
 	}
 	p.Findings = preflight.Run(preflight.Input{
 		Cluster: p.Cluster, To: to, Hosts: reports, Workers: p.Workers,
-		DeleteEmptyDir: u.opts.Plan.DeleteEmptyDir, Force: u.opts.Plan.Force,
+		DeleteEmptyDir: u.opts.Plan.DeleteEmptyDir, Force: u.opts.Plan.Force, DisableEviction: u.opts.Plan.DisableEviction,
 	})
 	if preflight.Blocked(p.Findings) {
 		return &BlockedError{Findings: p.Findings}

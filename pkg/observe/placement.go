@@ -1,0 +1,87 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	schedule "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
+	"k8s.io/klog/v2"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	nodes "github.com/kubectl-upgrade/kubectl-upgrade/pkg/node"
+)
+
+// placement answers where else a pod could run, by the scheduler's own rules for taints, selectors and volumes. Rules that
+// depend on other pods, such as anti-affinity, are left out: those pods move as well.
+type placement struct {
+	nodes []corev1.Node
+	// volumes are the bound persistent volumes that only some nodes reach, by namespace/claim.
+	volumes map[string]*corev1.PersistentVolume
+}
+
+// fill reads what the answers depend on.
+func (p *placement) fill(ctx context.Context, c *kube.Client, all []corev1.Node) error {
+	p.nodes, p.volumes = all, map[string]*corev1.PersistentVolume{}
+	list, err := c.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("list persistent volumes: %w", err)
+	}
+	for i, v := range list.Items {
+		if v.Spec.ClaimRef != nil && v.Spec.NodeAffinity != nil && v.Spec.NodeAffinity.Required != nil {
+			p.volumes[v.Spec.ClaimRef.Namespace+"/"+v.Spec.ClaimRef.Name] = &list.Items[i]
+		}
+	}
+	return nil
+}
+
+// stuck says why a pod can run on no other node; empty when it can.
+func (p *placement) stuck(pod corev1.Pod) string {
+	volume := ""
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		if n.Name == pod.Spec.NodeName || n.Spec.Unschedulable && !nodes.CordonedByUs(n) {
+			continue
+		}
+		if _, kept := schedule.FindMatchingUntoleratedTaint(klog.Background(), n.Spec.Taints, pod.Spec.Tolerations, keepsOff, false); kept {
+			continue
+		}
+		if fits, err := nodeaffinity.GetRequiredNodeAffinity(&pod).Match(n); err != nil || !fits {
+			continue
+		}
+		if claim := p.unreachable(pod, n); claim != "" {
+			volume = claim
+			continue
+		}
+		return ""
+	}
+	if volume != "" {
+		return "no other node reaches its volume " + volume
+	}
+	return "no other node fits its node selector, affinity and tolerations"
+}
+
+// unreachable names a claim of the pod's whose volume cannot be had on the node.
+func (p *placement) unreachable(pod corev1.Pod, n *corev1.Node) string {
+	for _, v := range pod.Spec.Volumes {
+		if v.PersistentVolumeClaim == nil {
+			continue
+		}
+		volume := p.volumes[pod.Namespace+"/"+v.PersistentVolumeClaim.ClaimName]
+		if volume == nil {
+			continue
+		}
+		s, err := nodeaffinity.NewNodeSelector(volume.Spec.NodeAffinity.Required)
+		if err != nil || !s.Match(n) {
+			return v.PersistentVolumeClaim.ClaimName
+		}
+	}
+	return ""
+}
+
+// keepsOff tells the taints that forbid; PreferNoSchedule only advises.
+func keepsOff(t *corev1.Taint) bool {
+	return t.Effect == corev1.TaintEffectNoSchedule || t.Effect == corev1.TaintEffectNoExecute
+}
