@@ -16,13 +16,16 @@ func newCluster(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comm
 			Upgrade the control plane and every node of a kubeadm cluster to a Kubernetes version.
 
 			The plan is shown and has to be confirmed. Packages and images are fetched on every node before anything changes.
-			Then the control plane is upgraded, and node by node: cordon, drain, packages, kubelet, uncordon.
+			Then the control plane is upgraded, minor by minor, and node by node: cordon, drain, packages, kubelet, uncordon.
 			The next node waits until the one before is Ready and the control plane answers from every host.
 
 			Run the same command again to continue an upgrade that was cut short.`),
 		Example: templates.Examples(`
 			# Upgrade the cluster of the current context
 			kubectl upgrade cluster --to v1.34.2
+
+			# Several minors at once, two workers at a time, and a look at the first worker before the others
+			kubectl upgrade cluster --to v1.35.1 --max-unavailable 2 --pause-after first-worker
 
 			# Show the plan and change nothing
 			kubectl upgrade cluster --to v1.34.2 --dry-run
@@ -50,7 +53,7 @@ func newPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command
 		Long: templates.LongDesc(`
 			Show what runs where, what an upgrade to a Kubernetes version would do step by step, and what stands in its way.
 
-			Without --to, the newest version is taken that the nodes' package sources offer, at most one minor ahead.
+			Without --to, the newest version is taken that the nodes' package sources offer.
 			The agent is sent to the nodes to look at packages and images, and taken away again; nothing else changes.`),
 		Example: templates.Examples(`
 			# What can this cluster be upgraded to, and how
