@@ -42,6 +42,7 @@ func (s *State) nodeFiles(n Node, a *build.Assets) (map[string]string, error) {
 		return nil, err
 	}
 	return map[string]string{
+		auditPolicyFile:                                          auditPolicy,
 		"etc/lab/routes":                                         s.routes(n),
 		"etc/lab/pod-subnet":                                     s.Topology.PodSubnet + "\n",
 		"etc/lab/resolv.conf":                                    "nameserver " + s.Infra.IP + "\n",

@@ -22,6 +22,8 @@ type kubeadmValues struct {
 	secrets
 	FailCgroupV1Known bool
 	ControlPlane      bool
+	AuditPolicy       string
+	AuditFolder       string
 }
 
 // What a node in a container needs goes through the KubeletConfiguration that kubeadm stores in the cluster, so that
@@ -64,6 +66,21 @@ etcd:
 {{- end}}
 apiServer:
   certSANs: [localhost, 127.0.0.1]
+  extraArgs:
+  - name: audit-policy-file
+    value: {{.AuditPolicy}}
+  - name: audit-log-path
+    value: {{.AuditFolder}}/audit.log
+  extraVolumes:
+  - name: audit-policy
+    hostPath: {{.AuditPolicy}}
+    mountPath: {{.AuditPolicy}}
+    readOnly: true
+    pathType: File
+  - name: audit-log
+    hostPath: {{.AuditFolder}}
+    mountPath: {{.AuditFolder}}
+    pathType: DirectoryOrCreate
 controllerManager:
   extraArgs:
   # The lab gives each node its range of pod addresses, and the routes to the others.
@@ -133,6 +150,7 @@ func (s *State) joinConfig(n Node, k secrets) (string, error) {
 func (s *State) render(t *template.Template, n Node, k secrets) (string, error) {
 	var b strings.Builder
 	err := t.Execute(&b, kubeadmValues{State: s, Node: n, secrets: k, ControlPlane: n.Role == topology.ControlPlane,
+		AuditPolicy: "/" + auditPolicyFile, AuditFolder: auditFolder,
 		// The field is as old as 1.31; the kubelets that refuse cgroup v1 without it came with 1.35.
 		FailCgroupV1Known: semver.Compare(s.Topology.Kubernetes, "v1.31.0") >= 0})
 	return b.String(), err

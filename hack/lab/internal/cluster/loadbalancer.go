@@ -9,8 +9,8 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
 
-// loadBalancer starts haproxy in front of the apiservers. It asks each of them /readyz, so an apiserver that is going
-// away gets no new connections.
+// loadBalancer starts haproxy in front of the apiservers, set up as kubeadm's documentation has it: it asks each of them
+// /readyz, and takes another one where a connection is refused before that question was due.
 func (s *State) loadBalancer(ctx context.Context) error {
 	log := s.logFile("lb")
 	if err := docker.Do(ctx, log, "create", "--name", s.LoadBalancer.Container, "--hostname", "lb", "--label", docker.Label+"="+s.Name,
@@ -32,6 +32,8 @@ defaults
   mode tcp
   log global
   option tcplog
+  option redispatch
+  retries 1
   timeout connect 2s
   timeout client 1h
   timeout server 1h

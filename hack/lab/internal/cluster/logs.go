@@ -26,7 +26,7 @@ var nodeLogs = map[string][]string{
 }
 
 // nodeFolders are copied as they are.
-var nodeFolders = map[string]string{"/var/log/apt": "apt", "/var/log/pods": "pods", "/etc/kubernetes/manifests": "manifests"}
+var nodeFolders = map[string]string{"/var/log/apt": "apt", "/var/log/pods": "pods", "/etc/kubernetes/manifests": "manifests", auditFolder: "audit"}
 
 // Logs collects everything that explains the cluster into a folder. It goes on after a failure: the node that does
 // not answer is likely the reason for asking.

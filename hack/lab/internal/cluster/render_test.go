@@ -2,11 +2,14 @@ package cluster
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/build"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/topologies"
 )
@@ -53,6 +56,27 @@ func TestKubeadmConfigurations(t *testing.T) {
 				t.Errorf("%s %s: joins as control plane: %v", name, n.Name, has)
 			}
 		}
+	}
+}
+
+func TestAuditPolicyIsWhereTheAPIServerLooks(t *testing.T) {
+	s := state(t, "basic")
+	config, err := s.initConfig(secrets{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte("key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := s.nodeFiles(s.First(), &build.Assets{Key: key, Images: map[string][]string{s.Topology.Kubernetes: {"registry.k8s.io/pause:3.10"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, at, _ := strings.Cut(config, "audit-policy-file\n    value: /")
+	at, _, _ = strings.Cut(at, "\n")
+	if err := yaml.UnmarshalStrict([]byte(files[at]), &map[string]any{}); err != nil || !strings.Contains(files[at], "kind: Policy") {
+		t.Errorf("the API server reads %q, which is %q: %v", at, files[at], err)
 	}
 }
 

@@ -1,0 +1,33 @@
+package cluster
+
+const (
+	// auditPolicyFile is on every node, so that each one can become a control-plane node.
+	auditPolicyFile = "etc/lab/audit-policy.yaml"
+	auditFolder     = "/var/log/kubernetes"
+)
+
+// auditPolicy has the API servers write down what an upgrade does to nodes and pods, and nothing else, so that the log of a
+// whole upgrade stays small enough to be read by a test. Of a change to a node the request itself is kept: it tells a
+// cordon from any other change.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Request
+  verbs: [patch, update]
+  resources: [{group: "", resources: [nodes]}]
+- level: Metadata
+  verbs: [create]
+  resources: [{group: "", resources: [pods/eviction]}]
+- level: Metadata
+  verbs: [delete]
+  resources: [{group: "", resources: [pods]}]
+- level: Metadata
+  verbs: [create, update, patch, delete]
+  namespaces: [kube-system]
+  resources: [{group: "", resources: [configmaps]}]
+- level: Metadata
+  verbs: [create, update, patch, delete]
+  resources: [{group: apps, resources: [daemonsets]}]
+- level: None
+`
