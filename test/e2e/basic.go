@@ -10,60 +10,90 @@ import (
 // basic upgrades a cluster under load in one go, and proves by the cluster itself that all of it is new, none of it is
 // damaged, and nobody was left without an answer.
 func basic(ctx context.Context, e *env) error {
+	u, err := e.upgradeUnderLoad(ctx)
+	if err != nil || u == nil {
+		return err
+	}
+	return e.measure(u, e.prove(ctx, u))
+}
+
+// upgrade is one upgrade of a cluster and what was seen of it.
+type upgrade struct {
+	before, after   snapshot
+	starts          map[string]int
+	began, finished time.Time
+	seen            *sightings
+	outcome         outcome
+}
+
+// upgradeUnderLoad runs the upgrade while the workload answers and the nodes are watched. One that failed has been told of, and is nil.
+func (e *env) upgradeUnderLoad(ctx context.Context) (*upgrade, error) {
 	if err := e.deployWorkload(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	before, err := e.take(ctx)
-	if err != nil {
-		return err
+	u := &upgrade{}
+	var err error
+	if u.before, err = e.take(ctx); err != nil {
+		return nil, err
 	}
-	starts, err := e.kubeletStarts(ctx)
-	if err != nil {
-		return err
+	if u.starts, err = e.kubeletStarts(ctx); err != nil {
+		return nil, err
 	}
 	w := e.watchNodes(ctx)
-	began := time.Now()
-	c := e.upgradeCall("cluster", "--to", e.target(), "--yes", "-o", "json")
+	u.began = time.Now()
+	c := e.wholeUpgrade()
 	if e.interrupt {
 		e.check(interruptedName, func() error { return e.halfWay(ctx, c) })
 	}
-	o, err := e.product.run(ctx, c)
-	finished := time.Now()
-	seen := w.stop()
+	u.outcome, err = e.product.run(ctx, c)
+	u.finished = time.Now()
+	u.seen = w.stop()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !e.check("upgrade ends with exit code 0", func() error {
-		if o.code != 0 {
-			return errors.New(o.String())
+		if u.outcome.code != 0 {
+			return errors.New(u.outcome.String())
 		}
 		return nil
 	}) {
-		return nil
+		return nil, nil
 	}
-	after, err := e.take(ctx)
+	u.after, err = e.take(ctx)
+	return u, err
+}
+
+// prove looks at everything that any upgrade has to keep. It gives the number of requests that the workload failed to answer.
+func (e *env) prove(ctx context.Context, u *upgrade) (failed int) {
+	e.check("every version is new", func() error { return e.upgraded(ctx) })
+	e.check("packages are new, others as before", func() error { return e.packages(u.before, u.after) })
+	e.check("apt sources are switched in their own style", func() error { return e.sources(u.before, u.after) })
+	e.check("holds are exactly as before", func() error { return sameHolds(u.before, u.after) })
+	e.check("nodes are exactly as before", func() error { return sameNodes(u.before, u.after) })
+	e.check("every node was cordoned once, one at a time", func() error { return u.seen.oneAtATime(e.lab.info.nodes()) })
+	e.check("every node was drained once, says the audit log", func() error { return e.drainedOnce(ctx, u.began) })
+	e.check("every kubelet was restarted once", func() error { return e.restartedOnce(ctx, u.starts, u.before, u.after) })
+	e.check("nothing of ours is left", func() error { return errors.Join(u.after.clean(), e.noWorkDir(ctx)) })
+	failed = -1
+	e.check("the workload answered all the time", func() (err error) {
+		failed, err = e.workloadAnswered(ctx, u.began, u.finished)
+		return err
+	})
+	e.check("a second run finds nothing to do", func() error { return e.again(ctx, u.after) })
+	return failed
+}
+
+// drainedOnce asks the audit logs, which see what is too short for watching.
+func (e *env) drainedOnce(ctx context.Context, since time.Time) error {
+	a, err := e.auditSince(ctx, since)
 	if err != nil {
 		return err
 	}
-	e.check("every version is new", func() error { return e.upgraded(ctx) })
-	e.check("packages are new, others as before", func() error { return e.packages(before, after) })
-	e.check("apt sources are switched in their own style", func() error { return e.sources(before, after) })
-	e.check("holds are exactly as before", func() error { return sameHolds(before, after) })
-	e.check("nodes are exactly as before", func() error { return sameNodes(before, after) })
-	e.check("every node was cordoned once, one at a time", func() error { return seen.oneAtATime(e.lab.info.nodes()) })
-	e.check("every kubelet was restarted once", func() error { return e.restartedOnce(ctx, starts, before, after) })
-	e.check("nothing of ours is left", func() error { return errors.Join(after.clean(), e.noWorkDir(ctx)) })
-	failed := -1
-	e.check("the workload answered all the time", func() (err error) {
-		failed, err = e.workloadAnswered(ctx, began, finished)
-		return err
-	})
-	e.check("a second run finds nothing to do", func() error { return e.again(ctx, after) })
-	return e.measure(o, finished.Sub(began), seen, failed)
+	return errors.Join(a.drainedOnce(e.lab.info.nodes()), a.markedOnce(e.lab.info.nodes()))
 }
 
 func (e *env) again(ctx context.Context, before snapshot) error {
-	o, err := e.product.run(ctx, e.upgradeCall("cluster", "--to", e.target(), "--yes", "-o", "json"))
+	o, err := e.product.run(ctx, e.wholeUpgrade())
 	if err != nil {
 		return err
 	}
@@ -84,12 +114,12 @@ func (e *env) again(ctx context.Context, before snapshot) error {
 }
 
 // measure keeps the figures: what the product says of itself, and what was seen from outside.
-func (e *env) measure(o outcome, took time.Duration, seen *sightings, failed int) error {
-	r, err := o.report()
+func (e *env) measure(u *upgrade, failed int) error {
+	r, err := u.outcome.report()
 	if err != nil {
 		return err
 	}
-	gap := seen.longestGap
+	took, gap := u.finished.Sub(u.began), u.seen.longestGap
 	// Of two runs, the report of the second tells but half.
 	if !e.interrupt {
 		took = time.Duration(r.Took)
@@ -98,8 +128,11 @@ func (e *env) measure(o outcome, took time.Duration, seen *sightings, failed int
 		}
 	}
 	e.figure("upgrade_seconds", int(took.Seconds()), "s")
-	e.figure("node_cordoned_seconds_max", int(seen.longestCordon().Seconds()), "s")
+	e.figure("node_cordoned_seconds_max", int(u.seen.longestCordon().Seconds()), "s")
 	e.figure("api_longest_gap_ms", gap.Milliseconds(), "ms")
 	e.figure("workload_failed_requests", failed, "requests")
+	if !e.interrupt {
+		e.figure("overhead_percent", fmt.Sprintf("%.1f", 100*r.overhead()), "%")
+	}
 	return nil
 }

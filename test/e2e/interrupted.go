@@ -15,7 +15,7 @@ const interruptedName = "interrupted, then the same again"
 
 // interrupted upgrades half of the cluster, is stopped by Ctrl-C, and goes on with the very same command.
 func (e *env) interrupted(ctx context.Context) error {
-	c := e.upgradeCall("cluster", "--to", e.target(), "--yes", "-o", "json")
+	c := e.wholeUpgrade()
 	before, err := e.take(ctx)
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ type lab struct {
 
 // labInfo is what "info -o json" says, as far as it is needed here.
 type labInfo struct {
+	Topology   string   `json:"topology"`
 	Kubernetes string   `json:"kubernetes"`
 	Offers     []string `json:"offers"`
 	Kubeconfig string   `json:"kubeconfig"`
@@ -48,6 +49,17 @@ func (i labInfo) nodes() []string {
 	return out
 }
 
+// controlPlanes names the nodes that run etcd and an API server.
+func (i labInfo) controlPlanes() []string {
+	var out []string
+	for _, n := range i.Nodes {
+		if n.Role == "control-plane" {
+			out = append(out, n.Name)
+		}
+	}
+	return out
+}
+
 // newLab builds the lab's program once; "go run" would cost a second for every command on a node.
 func newLab(ctx context.Context, root, work, name string) (*lab, error) {
 	l := &lab{program: filepath.Join(work, "bin", "lab"), source: filepath.Join(root, "hack", "lab"), name: name}
@@ -60,13 +72,16 @@ func newLab(ctx context.Context, root, work, name string) (*lab, error) {
 }
 
 // up takes the cluster that stands, or brings one up.
-func (l *lab) up(ctx context.Context) error {
+func (l *lab) up(ctx context.Context, topology string) error {
 	if l.load(ctx) == nil && len(l.info.Stopped) == 0 {
+		if l.info.Topology != topology {
+			return fmt.Errorf("take cluster %s: it is of topology %s, want %s", l.name, l.info.Topology, topology)
+		}
 		fmt.Printf("# cluster %s stands already\n", l.name)
 		return nil
 	}
 	fmt.Printf("# bring up cluster %s\n", l.name)
-	if err := l.show(ctx, "up", "--topology", "basic", "--name", l.name); err != nil {
+	if err := l.show(ctx, "up", "--topology", topology, "--name", l.name); err != nil {
 		return fmt.Errorf("bring up cluster %s: %w", l.name, err)
 	}
 	return l.load(ctx)

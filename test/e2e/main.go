@@ -6,32 +6,53 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
 
 func main() { os.Exit(run()) }
 
+// scenario is something to prove and the cluster that it takes.
+type scenario struct {
+	topology string
+	run      func(context.Context, *env) error
+}
+
+var scenarios = map[string]scenario{
+	"basic":           {"basic", basic},
+	"bad-input":       {"basic", badInput},
+	"all":             {"basic", all},
+	"demo":            {"basic", demo},
+	"ha-three-minors": {"ha", haThreeMinors},
+}
+
 func run() int {
-	scenario := flag.String("scenario", "basic", "basic, bad-input, all (both on one cluster, with one upgrade) or demo")
+	names := strings.Join(slices.Sorted(maps.Keys(scenarios)), ", ")
+	chosen := flag.String("scenario", "basic", "one of "+names+" (all is basic and bad-input on one cluster, with one upgrade)")
 	name := flag.String("name", "", "name of the cluster in the lab (default e2e, or demo)")
 	keep := flag.Bool("keep", false, "leave the cluster standing")
 	only := flag.String("only", "", "of bad-input, only the rows whose names match this regular expression")
+	topology := flag.String("topology", "", "topology of the cluster (default: the scenario's own)")
 	flag.Parse()
 	if *name == "" {
 		*name = "e2e"
-		if *scenario == "demo" {
+		if *chosen == "demo" {
 			*name = "demo"
 		}
 	}
-	scenarios := map[string]func(context.Context, *env) error{"basic": basic, "bad-input": badInput, "all": all, "demo": demo}
-	todo, ok := scenarios[*scenario]
+	todo, ok := scenarios[*chosen]
 	if !ok || flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "e2e: --scenario has to be one of basic, bad-input, all, demo")
+		fmt.Fprintln(os.Stderr, "e2e: --scenario has to be one of", names)
 		return 1
+	}
+	if *topology != "" {
+		todo.topology = *topology
 	}
 	rows, err := regexp.Compile(*only)
 	if err != nil {
@@ -42,11 +63,11 @@ func run() int {
 	defer stop()
 	t := &tally{}
 	began := time.Now()
-	e := &env{tally: t, only: rows}
-	if err := e.during(ctx, *name, *keep || *scenario == "demo", todo); err != nil {
+	e := &env{tally: t, only: rows, topology: todo.topology}
+	if err := e.during(ctx, *name, *keep || *chosen == "demo", todo.run); err != nil {
 		t.fail("scenario", err)
 	}
-	if *scenario == "demo" && t.failed == 0 {
+	if *chosen == "demo" && t.failed == 0 {
 		return 0
 	}
 	fmt.Printf("took %s\n", time.Since(began).Round(time.Second))

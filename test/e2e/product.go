@@ -62,11 +62,20 @@ type report struct {
 		Took          length `json:"took"`
 		Unschedulable length `json:"unschedulable"`
 	} `json:"nodes"`
+	Steps []reportStep `json:"steps"`
 	Probe *struct {
 		Requests int    `json:"requests"`
 		Failed   int    `json:"failed"`
 		Longest  length `json:"longest"`
 	} `json:"probe"`
+}
+
+type reportStep struct {
+	ID      string    `json:"id"`
+	Node    string    `json:"node"`
+	State   string    `json:"state"`
+	Started time.Time `json:"started"`
+	Took    length    `json:"took"`
 }
 
 // length is a time in Go's words, such as "3m12s".

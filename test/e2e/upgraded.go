@@ -71,16 +71,13 @@ func (e *env) wantedImages(ctx context.Context) (map[string]string, error) {
 // staticPods compares what runs with the target's images, and with the manifests on the hosts.
 func (e *env) staticPods(ctx context.Context, images map[string]string) error {
 	var errs []error
-	for _, n := range e.lab.info.Nodes {
-		if n.Role != "control-plane" {
-			continue
-		}
-		manifests, err := e.lab.exec(ctx, n.Name, "sh", "-c", "grep -h image: /etc/kubernetes/manifests/*.yaml")
+	for _, n := range e.lab.info.controlPlanes() {
+		manifests, err := e.lab.exec(ctx, n, "sh", "-c", "grep -h image: /etc/kubernetes/manifests/*.yaml")
 		if err != nil {
 			return err
 		}
 		for _, component := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"} {
-			p, err := e.client.CoreV1().Pods(metav1.NamespaceSystem).Get(ctx, component+"-"+n.Name, metav1.GetOptions{})
+			p, err := e.client.CoreV1().Pods(metav1.NamespaceSystem).Get(ctx, component+"-"+n, metav1.GetOptions{})
 			if err != nil {
 				return fmt.Errorf("get static pod: %w", err)
 			}
@@ -89,7 +86,7 @@ func (e *env) staticPods(ctx context.Context, images map[string]string) error {
 				errs = append(errs, fmt.Errorf("static pod %s runs %s (ready %t), want %s", p.Name, got, podReady(p), want))
 			}
 			if !slices.Contains(strings.Fields(manifests), want) {
-				errs = append(errs, fmt.Errorf("no manifest on %s names %s", n.Name, want))
+				errs = append(errs, fmt.Errorf("no manifest on %s names %s", n, want))
 			}
 		}
 	}

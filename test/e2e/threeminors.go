@@ -1,0 +1,22 @@
+package main
+
+import "context"
+
+// haThreeMinors takes three control-plane nodes and three workers three minors up in one command. Every minor has to run on
+// every control-plane node, while no node is drained and no kubelet restarted more than once.
+func haThreeMinors(ctx context.Context, e *env) error {
+	u, err := e.upgradeUnderLoad(ctx)
+	if err != nil || u == nil {
+		return err
+	}
+	failed := e.prove(ctx, u)
+	e.check("every minor ran on every control-plane node, in order", func() error {
+		a, err := e.auditSince(ctx, u.began)
+		if err != nil {
+			return err
+		}
+		return a.climbed(e.lab.info.controlPlanes(), e.lab.info.Offers)
+	})
+	e.check("etcd's members are healthy, of one version and of the same data", func() error { return e.membersAgree(ctx) })
+	return e.measure(u, failed)
+}
