@@ -27,6 +27,8 @@ type env struct {
 	only     *regexp.Regexp
 	// interrupt has basic's upgrade cut short and continued, instead of a second upgrade only for that.
 	interrupt bool
+	// bills are what the upgrades of availability cost, by who did them.
+	bills map[string]*bill
 }
 
 // during brings up a cluster for a scenario and takes it down again, unless it is to be kept.

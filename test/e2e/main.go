@@ -18,18 +18,23 @@ import (
 
 func main() { os.Exit(run()) }
 
-// scenario is something to prove and the cluster that it takes.
+// scenario is something to prove and the clusters that it takes: each part gets a fresh one.
 type scenario struct {
 	topology string
-	run      func(context.Context, *env) error
+	parts    []func(context.Context, *env) error
+}
+
+func on(topology string, parts ...func(context.Context, *env) error) scenario {
+	return scenario{topology, parts}
 }
 
 var scenarios = map[string]scenario{
-	"basic":           {"basic", basic},
-	"bad-input":       {"basic", badInput},
-	"all":             {"basic", all},
-	"demo":            {"basic", demo},
-	"ha-three-minors": {"ha", haThreeMinors},
+	"basic":           on("basic", basic),
+	"bad-input":       on("basic", badInput),
+	"all":             on("basic", all),
+	"demo":            on("basic", demo),
+	"ha-three-minors": on("ha", haThreeMinors),
+	"availability":    on("ha", haThreeMinors, byHand),
 }
 
 func run() int {
@@ -64,8 +69,12 @@ func run() int {
 	t := &tally{}
 	began := time.Now()
 	e := &env{tally: t, only: rows, topology: todo.topology}
-	if err := e.during(ctx, *name, *keep || *chosen == "demo", todo.run); err != nil {
-		t.fail("scenario", err)
+	for i, part := range todo.parts {
+		last := i == len(todo.parts)-1
+		if err := e.during(ctx, *name, last && (*keep || *chosen == "demo"), part); err != nil {
+			t.fail("scenario", err)
+			break
+		}
 	}
 	if *chosen == "demo" && t.failed == 0 {
 		return 0

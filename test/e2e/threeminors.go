@@ -3,9 +3,15 @@ package main
 import "context"
 
 // haThreeMinors takes three control-plane nodes and three workers three minors up in one command. Every minor has to run on
-// every control-plane node, while no node is drained and no kubelet restarted more than once.
+// every control-plane node, while no node is drained and no kubelet restarted more than once. Meanwhile users write and read,
+// and what they notice is kept for comparing.
 func haThreeMinors(ctx context.Context, e *env) error {
+	l, err := e.startLoad(ctx)
+	if err != nil {
+		return err
+	}
 	u, err := e.upgradeUnderLoad(ctx)
+	l.stop()
 	if err != nil || u == nil {
 		return err
 	}
@@ -18,5 +24,8 @@ func haThreeMinors(ctx context.Context, e *env) error {
 		return a.climbed(e.lab.info.controlPlanes(), e.lab.info.Offers)
 	})
 	e.check("etcd's members are healthy, of one version and of the same data", func() error { return e.membersAgree(ctx) })
+	if err := e.charge(ctx, "ours", u.began, u.finished, l, failed); err != nil {
+		return err
+	}
 	return e.measure(u, failed)
 }

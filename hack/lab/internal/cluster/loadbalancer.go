@@ -10,7 +10,8 @@ import (
 )
 
 // loadBalancer starts haproxy in front of the apiservers, set up as kubeadm's documentation has it: it asks each of them
-// /readyz, and takes another one where a connection is refused before that question was due.
+// /readyz, and takes another one where a connection is refused before that question was due. Beyond that documentation, it ends
+// the connections to a server that is not ready: else clients stay with an apiserver that lives on without its etcd.
 func (s *State) loadBalancer(ctx context.Context) error {
 	log := s.logFile("lb")
 	if err := docker.Do(ctx, log, "create", "--name", s.LoadBalancer.Container, "--hostname", "lb", "--label", docker.Label+"="+s.Name,
@@ -46,7 +47,7 @@ backend apiservers
   balance roundrobin
   option httpchk GET /readyz
   http-check expect status 200
-  default-server check check-ssl verify none inter 1s fall 2 rise 2
+  default-server check check-ssl verify none inter 1s fall 2 rise 2 on-marked-down shutdown-sessions
 `)
 	for _, n := range s.Nodes {
 		if n.Role == topology.ControlPlane {
