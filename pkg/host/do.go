@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -74,14 +75,21 @@ func begin(ctx context.Context, s store, r hostaction.Request, bin string) error
 	})
 }
 
-// settled tells whether this very request has ended, or was cut off, before. A request of another nonce is a new one.
+// settled tells whether this very request has ended, or was cut off, before. A request of another nonce is a new one, unless
+// it asks again for what went well and cannot be told by looking.
 func settled(s store, r hostaction.Request) (bool, error) {
 	old, ok, err := s.readRequest()
-	if err != nil || !ok || old.Nonce != r.Nonce {
+	if err != nil || !ok {
 		return false, err
 	}
-	_, ended, err := s.readResult()
-	return ended || s.begun(), err
+	res, ended, err := s.readResult()
+	if err != nil {
+		return false, err
+	}
+	if hostaction.Once(r.Kind) && ended && res.Error == "" && bytes.Equal(old.Params, r.Params) {
+		return true, nil
+	}
+	return old.Nonce == r.Nonce && (ended || s.begun()), nil
 }
 
 func limit(r hostaction.Request) time.Duration {

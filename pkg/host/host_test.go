@@ -15,6 +15,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/file"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
 func newStore(t *testing.T, r hostaction.Request) (workdir.Dir, store) {
@@ -62,6 +63,26 @@ func TestRunLeavesAResultWhateverHappens(t *testing.T) {
 		r.Nonce = nonce
 		if known, err := settled(s, r); known != want || err != nil {
 			t.Errorf("settled(%s) = %t, %v", nonce, known, err)
+		}
+	}
+}
+
+func TestWhatCannotBeSeenIsDoneOnce(t *testing.T) {
+	first, err := hostaction.NewRequest("w-1/node", "n", hostaction.KubeadmNode{Version: version.MustParse("v1.34.4")}, 0)
+	must(t, err)
+	other, err := hostaction.NewRequest("w-1/node", "m", hostaction.KubeadmNode{Version: version.MustParse("v1.34.5")}, 0)
+	must(t, err)
+	again := first
+	again.Nonce = "m"
+	_, s := newStore(t, first)
+	for _, c := range []struct {
+		failed string
+		ask    hostaction.Request
+		want   bool
+	}{{"", again, true}, {"", other, false}, {"exit status 1", again, false}, {"exit status 1", first, true}} {
+		must(t, writeJSON(s.result(), hostaction.Result{ID: first.ID, Nonce: first.Nonce, Error: c.failed}))
+		if known, err := settled(s, c.ask); known != c.want || err != nil {
+			t.Errorf("failed %q, asked for %s as %s: settled = %t, %v", c.failed, c.ask.Params, c.ask.Nonce, known, err)
 		}
 	}
 }

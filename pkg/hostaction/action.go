@@ -207,7 +207,7 @@ type KubeadmNode struct {
 }
 
 // RestartKubelet reloads the units, restarts kubelet.service and waits until systemd has it active and it answers on its health port.
-// It refuses when the installed kubelet is not of Version, for then a restart would interrupt for nothing. Output: none.
+// A kubelet that runs as the installed program, of Version, was restarted before; it is only waited for. Output: none.
 type RestartKubelet struct {
 	Version version.Version `json:"version"`
 }
@@ -276,6 +276,10 @@ func (KubeadmNode) Changes() bool        { return true }
 func (RestartKubelet) Changes() bool     { return true }
 func (ControlPlaneHealth) Changes() bool { return false }
 func (MoveEtcdLeader) Changes() bool     { return true }
+
+// Once tells of an action that is not done again under an ID under which it went well, as long as its result is on the host. It is
+// for what cannot be told by looking: on a worker, "kubeadm upgrade node" leaves nothing that names a version.
+func Once(k Kind) bool { return k == KubeadmNode{}.Kind() }
 
 // Host is the output type of Facts.
 type Host = cluster.Host
