@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/systemd"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
 const (
@@ -27,15 +28,24 @@ const (
 	journalTail = "20"
 )
 
-func restartKubelet(ctx context.Context, _ hostaction.RestartKubelet, env Env) (any, error) {
+// restartKubelet looks first: who asked may have been killed after the restart, before the kubelet told anybody of its new version.
+func restartKubelet(ctx context.Context, a hostaction.RestartKubelet, env Env) (any, error) {
 	sd, err := systemd.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer sd.Close()
-	fmt.Fprintln(env.Log, "restarting", kubeletUnit)
-	if err := sd.Restart(ctx, kubeletUnit); err != nil {
-		return nil, withJournal(ctx, env, err)
+	pid, err := sd.MainPID(ctx, kubeletUnit)
+	if err != nil {
+		return nil, err
+	}
+	if kubeletOf(ctx, pid) == a.Version {
+		fmt.Fprintln(env.Log, kubeletUnit, "runs", a.Version, "already")
+	} else {
+		fmt.Fprintln(env.Log, "restarting", kubeletUnit)
+		if err := sd.Restart(ctx, kubeletUnit); err != nil {
+			return nil, withJournal(ctx, env, err)
+		}
 	}
 	host, port := healthz()
 	url := "http://" + net.JoinHostPort(host, strconv.Itoa(port)) + "/healthz"
@@ -45,6 +55,24 @@ func restartKubelet(ctx context.Context, _ hostaction.RestartKubelet, env Env) (
 	}
 	fmt.Fprintln(env.Log, kubeletUnit, "is active and healthy")
 	return nil, nil
+}
+
+// kubeletOf is the version of a process whose program is still the installed one; zero when it is not, or cannot be told.
+// A package manager puts a new file in the place of the old one, which a process that runs on keeps, deleted.
+func kubeletOf(ctx context.Context, pid uint32) version.Version {
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if pid == 0 || err != nil || strings.HasSuffix(exe, " (deleted)") {
+		return version.Version{}
+	}
+	out, err := proc.Output(ctx, exe, "--version")
+	if err != nil {
+		return version.Version{}
+	}
+	v, err := version.Parse(strings.TrimPrefix(strings.TrimSpace(out), "Kubernetes "))
+	if err != nil {
+		return version.Version{}
+	}
+	return v
 }
 
 func waitKubelet(ctx context.Context, sd *systemd.Conn, url string) error {

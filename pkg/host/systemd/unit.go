@@ -35,6 +35,19 @@ func (c *Conn) State(ctx context.Context, unit string) (string, error) {
 	return s, nil
 }
 
+// MainPID is the process of a service; zero when none runs.
+func (c *Conn) MainPID(ctx context.Context, service string) (uint32, error) {
+	p, err := c.GetServicePropertyContext(ctx, service, "MainPID")
+	if err != nil {
+		return 0, fmt.Errorf("ask systemd for %s: %w", service, err)
+	}
+	pid, ok := p.Value.Value().(uint32)
+	if !ok {
+		return 0, fmt.Errorf("ask systemd for %s: main process is %s", service, p.Value)
+	}
+	return pid, nil
+}
+
 // Running lists the units with a prefix that run.
 func (c *Conn) Running(ctx context.Context, prefix string) ([]string, error) {
 	// ListUnitsByPatterns would be shorter; it came with systemd 230.
