@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,6 +108,11 @@ func TestCode(t *testing.T) {
 	}
 	if got := Code(&outcomeError{engine.Outcome{Err: step}}); got != Failed {
 		t.Errorf("a failure before any change has code %d, want %d", got, Failed)
+	}
+	// A run that lost its lock ends through its context, and is no interrupt.
+	lost := errors.Join(context.Canceled, upgrade.ErrLockLost)
+	if got := Code(&outcomeError{engine.Outcome{Changed: true, Err: lost}}); got != Stopped {
+		t.Errorf("Code of a lost lock after a change = %d, want %d", got, Stopped)
 	}
 	if got := Code(errDeclined); got != Declined {
 		t.Errorf("declined has code %d", got)

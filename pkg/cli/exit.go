@@ -38,7 +38,8 @@ func Code(err error) int {
 	switch {
 	case err == nil:
 		return Done
-	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
+	// A lost lock ends the run through its context, as an interrupt does.
+	case !errors.Is(err, upgrade.ErrLockLost) && (errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled)):
 		return Interrupted
 	case errors.As(err, &outcome) && outcome.Changed, errors.Is(err, errPaused):
 		return Stopped

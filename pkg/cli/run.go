@@ -181,6 +181,8 @@ func (r *runner) execute(ctx context.Context, client *kube.Client, v ui.View, u 
 
 func (r *runner) ended(o engine.Outcome) error {
 	switch {
+	case errors.Is(o.Err, upgrade.ErrLockLost):
+		return &outcomeError{o}
 	case o.Stopped && (o.Err == nil || errors.Is(o.Err, context.Canceled)):
 		return fmt.Errorf("%w: no further step was started", errInterrupted)
 	case errors.Is(o.Err, context.Canceled):

@@ -48,7 +48,7 @@ type Outcome struct {
 	Stopped bool
 	// Paused is the step of the plan that asked for a pause; empty when none did.
 	Paused string
-	// Err is the first failure, as a StepError.
+	// Err is the first failure, as a StepError; where the context ended between two steps, its cause.
 	Err error
 }
 
@@ -68,6 +68,10 @@ func (e *Engine) Run(ctx context.Context, p *plan.Plan) Outcome {
 	e.Sink.Emit(event.RunStarted{Time: started, Tree: Tree(p)})
 	for _, ph := range p.Phases {
 		r.phase(ctx, ph)
+	}
+	// What ended between two steps is no step's failure, and no success either.
+	if r.err == nil && ctx.Err() != nil {
+		r.err = context.Cause(ctx)
 	}
 	out := r.outcome(p)
 	finished := event.RunFinished{Time: time.Now(), Took: time.Since(started)}

@@ -54,3 +54,16 @@ func TestPauseStopsWithoutFailure(t *testing.T) {
 		}
 	})
 }
+
+// TestEndBetweenSteps: that no step failed does not make it a success.
+func TestEndBetweenSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lost := errors.New("lock lost")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		b := &bench{actions: map[string]action{"1/x/a": {do: func(context.Context) error { cancel(lost); return nil }}}}
+		o := b.engine(nil).Run(ctx, &plan.Plan{Phases: []plan.Phase{phase("1", 1, "x")}})
+		if got := states(o); !errors.Is(o.Err, lost) || got["1/x/a"] != event.Done || got["1/x/b"] != event.Skipped {
+			t.Errorf("outcome %+v", o)
+		}
+	})
+}

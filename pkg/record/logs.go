@@ -15,17 +15,26 @@ type Logs struct {
 	files map[string]*os.File
 }
 
-// OpenLogs makes the directory for a run: $XDG_STATE_HOME/kubectl-upgrade/CLUSTER/RUN.
-func OpenLogs(clusterUID, run string) (*Logs, error) {
+// stateDir is where this machine keeps what it knows of a cluster: $XDG_STATE_HOME/kubectl-upgrade/CLUSTER.
+func stateDir(clusterUID string) (string, error) {
 	state := os.Getenv("XDG_STATE_HOME")
 	if state == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return nil, fmt.Errorf("find directory for logs: %w", err)
+			return "", fmt.Errorf("find directory for state: %w", err)
 		}
 		state = filepath.Join(home, ".local", "state")
 	}
-	dir := filepath.Join(state, "kubectl-upgrade", clusterUID, run)
+	return filepath.Join(state, "kubectl-upgrade", clusterUID), nil
+}
+
+// OpenLogs makes the directory for a run under the cluster's.
+func OpenLogs(clusterUID, run string) (*Logs, error) {
+	dir, err := stateDir(clusterUID)
+	if err != nil {
+		return nil, err
+	}
+	dir = filepath.Join(dir, run)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make directory for logs: %w", err)
 	}

@@ -2,7 +2,7 @@ package upgrade
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
@@ -14,6 +14,9 @@ import (
 
 // patience is how long a step goes on while the API server does not answer. kubeadm itself gives each static pod five minutes to come back.
 const patience = 6 * time.Minute
+
+// ErrLockLost ends a run at once: somebody else has taken this one for dead and works on the cluster now.
+var ErrLockLost = errors.New("the lock is lost: another run has taken it over, or somebody has deleted it")
 
 // Run executes the plan and tells sink how it goes. Closing stop lets the current step end and starts no other.
 func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-chan struct{}) (engine.Outcome, error) {
@@ -28,7 +31,7 @@ func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-
 	go func() {
 		select {
 		case <-u.lock.Lost():
-			cancel(fmt.Errorf("another run took the lock"))
+			cancel(ErrLockLost)
 		case <-ctx.Done():
 		}
 	}()

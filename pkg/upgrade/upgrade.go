@@ -191,13 +191,13 @@ func (u *Upgrade) takeLock(ctx context.Context, p *Prepared) error {
 	if !p.To.IsZero() {
 		purpose = "upgrade to " + p.To.String()
 	}
-	lock, from, err := record.Acquire(ctx, u.client, purpose)
+	lock, from, err := record.Acquire(ctx, u.client, record.Claim{ClusterUID: p.Cluster.UID, Purpose: purpose, Waiting: u.waiting})
 	if err != nil {
 		return err
 	}
 	u.lock = lock
 	if from != "" {
-		u.warn("took over the lock of %s, which had stopped renewing it", from)
+		u.warn("took over the lock of %s, which is dead", from)
 	}
 	return nil
 }
