@@ -61,6 +61,10 @@ agent-image: build ## Put the agent in an image: push it to AGENT_IMAGE, or writ
 	go run ./hack/image --binary bin/host-agent --name host-agent --version '$(VERSION)' --platform "linux/$$(go env GOARCH)" \
 		$(if $(AGENT_IMAGE),--push '$(AGENT_IMAGE)',--tar dist/host-agent.tar)
 
+.PHONY: etcd-binaries
+etcd-binaries: ## Build the etcd releases that etcd-migrate brings along into your cache (minutes, once)
+	go run ./hack/etcd
+
 .PHONY: lab-build
 lab-build: ## Fill the lab's cache for TOPOLOGY
 	$(LAB) build --topology $(TOPOLOGY)

@@ -1,0 +1,9 @@
+//go:build tools
+
+// Package tools pins the programs of etcd 3.2.32.
+package tools
+
+import (
+	_ "github.com/coreos/etcd"
+	_ "github.com/coreos/etcd/etcdctl"
+)
