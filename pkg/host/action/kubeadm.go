@@ -27,12 +27,12 @@ func kubeadmApply(ctx context.Context, a hostaction.KubeadmApply, env Env) (any,
 	if a.SkipEtcd {
 		args = append(args, "--etcd-upgrade=false")
 	}
-	return nil, proc.Run(ctx, env.Log, kubeadmPath, args...)
+	return nil, upgradeStaticPods(ctx, env, args)
 }
 
 func kubeadmNode(ctx context.Context, a hostaction.KubeadmNode, env Env) (any, error) {
 	_, err := os.Stat(serverManifest)
-	return nil, proc.Run(ctx, env.Log, kubeadmPath, nodeArgs(a, err == nil)...)
+	return nil, upgradeStaticPods(ctx, env, nodeArgs(a, err == nil))
 }
 
 // nodeArgs knows how `kubeadm upgrade node` looked: up to 1.14 it was two other commands, and preflight checks came with 1.17.

@@ -10,6 +10,21 @@ import (
 
 // manifestArgs reads the flags of a static pod's first container, without their dashes.
 func manifestArgs(path string) (map[string]string, error) {
+	command, err := manifestCommand(path)
+	if err != nil {
+		return nil, err
+	}
+	args := map[string]string{}
+	for _, a := range command {
+		if k, v, ok := strings.Cut(a, "="); ok && strings.HasPrefix(k, "--") {
+			args[k[2:]] = v
+		}
+	}
+	return args, nil
+}
+
+// manifestCommand reads the whole command line of a static pod's first container.
+func manifestCommand(path string) ([]string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read static pod: %w", err)
@@ -29,11 +44,5 @@ func manifestArgs(path string) (map[string]string, error) {
 		return nil, fmt.Errorf("read static pod %s: it has no container", path)
 	}
 	c := pod.Spec.Containers[0]
-	args := map[string]string{}
-	for _, a := range append(c.Command, c.Args...) {
-		if k, v, ok := strings.Cut(a, "="); ok && strings.HasPrefix(k, "--") {
-			args[k[2:]] = v
-		}
-	}
-	return args, nil
+	return append(c.Command, c.Args...), nil
 }
