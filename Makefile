@@ -21,9 +21,10 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build bin/kubectl-upgrade and bin/host-agent (VERSION, AGENT_IMAGE)
+build: ## Build bin/kubectl-upgrade, bin/host-agent and bin/etcd-migrate (VERSION, AGENT_IMAGE)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(STAMP)' -o bin/kubectl-upgrade ./cmd/kubectl-upgrade
 	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w $(STAMP)' -o bin/host-agent ./cmd/host-agent
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w $(STAMP)' -o bin/etcd-migrate ./cmd/etcd-migrate
 
 .PHONY: demo
 demo: ## Upgrade a real cluster on this machine and watch it (Linux, root)

@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"pkg/cluster", "pkg/knowledge"},
 	{"pkg/hostaction"},                            // the actions are values: a plan is made of them
 	{"pkg/plan", "pkg/preflight", "pkg/manifest"}, // up to here: pure
-	{"pkg/kube", "pkg/record", "pkg/host/..."},
+	{"pkg/kube", "pkg/record", "pkg/host/...", "pkg/migrate/..."},
 	{"pkg/agent", "pkg/node", "pkg/probe"},
 	{"pkg/observe", "pkg/etcd"},
 	{"pkg/step"},
@@ -41,6 +41,8 @@ var impure = []string{"k8s.io/client-go", "os", "net", "syscall"}
 // unlinked are, by command, the packages that must not become part of it, and why.
 var unlinked = []struct{ command, pkg, why string }{
 	{"cmd/kubectl-upgrade", "go.etcd.io/etcd/server/v3", "the plugin would carry a whole server; work on data directories belongs to etcd-migrate"},
+	{"cmd/kubectl-upgrade", "go.etcd.io/etcd/etcdutl/v3", "the plugin would carry a whole server; work on data directories belongs to etcd-migrate"},
+	{"cmd/etcd-migrate", "k8s.io/client-go", "it works on one directory, where often no API server runs"},
 	{"cmd/host-agent", "k8s.io/kubectl", "the agent holds no API credentials and must not be able to use any"},
 	{"cmd/host-agent", "k8s.io/client-go/kubernetes", "the agent holds no API credentials and must not be able to use any"},
 }
@@ -181,6 +183,17 @@ func TestCommandsDoNotLink(t *testing.T) {
 			if below(d, u.pkg) {
 				t.Errorf("%s links %s: %s (go mod why -m, or go list -deps, tells the way)", u.command, d, u.why)
 				break
+			}
+		}
+	}
+}
+
+// Only pkg/migrate may know etcd's server: what is true of one release's packages is not of the next one's.
+func TestOnlyMigrateKnowsServers(t *testing.T) {
+	for name, p := range list(t) {
+		for _, path := range p.Imports {
+			if (below(path, "go.etcd.io/etcd/server/v3") || below(path, "go.etcd.io/etcd/etcdutl/v3")) && !below(name, "pkg/migrate") {
+				t.Errorf("%s imports %s", name, path)
 			}
 		}
 	}

@@ -1,0 +1,68 @@
+package command
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate"
+)
+
+// parse reads the flags. Where a flag is not given, the environment of the Kubernetes etcd image counts, so that a
+// manifest that was written for it goes on working:
+// https://github.com/kubernetes/kubernetes/blob/v1.34.0/cluster/images/etcd/migrate/options.go.
+func (a *app) parse(name string, args []string) error {
+	f := pflag.NewFlagSet("etcd-migrate "+name, pflag.ContinueOnError)
+	a.flags = f
+	f.SetOutput(a.Err)
+	f.Usage = func() { fmt.Fprint(a.Err, usage, "flags:\n", f.FlagUsages()) }
+	env := a.Getenv
+	f.StringVar(&a.dataDir, "data-dir", env("DATA_DIRECTORY"), "data directory of the member (or $DATA_DIRECTORY)")
+	f.StringVar(&a.opts.To, "to", env("TARGET_VERSION"), "release to end at, such as 3.6 or 3.6.16 (or $TARGET_VERSION)")
+	f.StringVar(&a.opts.To, "target-version", env("TARGET_VERSION"), "the same as --to")
+	f.StringVar(&a.storage, "target-storage", cmp.Or(env("TARGET_STORAGE"), "etcd3"), "etcd2 or etcd3 (or $TARGET_STORAGE)")
+	f.StringVar(&a.opts.BinDir, "bin-dir", "/usr/local/bin", "where the servers are, as etcd-3.5.35 and so on")
+	f.StringVar(&a.strategy, "strategy", string(migrate.Auto), "auto, stepwise (run every release in between) or restore (write the target's format and run only that)")
+	f.BoolVar(&a.opts.DropV2, "drop-v2", false, "leave behind what the v2 API holds and v3 does not")
+	f.IntVar(&a.opts.Keep, "keep", 2, "how many of the members that were there before to keep")
+	f.DurationVar(&a.opts.Timeout, "timeout", 10*time.Minute, "how long one server may take to come up and end")
+	f.StringVar(&a.creds, "etcd-server-extra-args", env("ETCD_CREDS"), "more arguments for every server, split at spaces (or $ETCD_CREDS)")
+	f.StringVarP(&a.output, "output", "o", "text", "text or json")
+	f.StringVar(&a.termination, "termination-log", "", "write the result there too, as JSON")
+	f.IntVar(&a.generation, "generation", 0, "which of the members that were there before to put back (default: the newest)")
+	a.old(f)
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if n := f.Args(); len(n) > 0 {
+		return fmt.Errorf("unexpected argument %q", n[0])
+	}
+	if a.output != "text" && a.output != "json" {
+		return fmt.Errorf("want --output text or json, not %q", a.output)
+	}
+	a.opts.Strategy = migrate.Strategy(a.strategy)
+	switch a.opts.Strategy {
+	case migrate.Auto, migrate.Stepwise, migrate.Restore:
+	default:
+		return fmt.Errorf("want --strategy auto, stepwise or restore, not %q", a.strategy)
+	}
+	a.opts.ServerArgs = strings.Fields(a.creds)
+	a.log = a.logger()
+	a.opts.Log = a.log
+	return nil
+}
+
+// old are flags of the Kubernetes image that need no value any more: the member's name and addresses are read from the
+// data, and servers listen on a free port of loopback.
+func (a *app) old(f *pflag.FlagSet) {
+	for _, name := range []string{"name", "port", "peer-port", "listen-client-urls", "listen-peer-urls", "initial-advertise-peer-urls", "initial-cluster",
+		"bundled-versions", "etcd-data-prefix", "ttl-keys-directory"} {
+		f.String(name, "", "")
+		if err := f.MarkHidden(name); err != nil {
+			panic(err) // it was defined a line above
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package datadir
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/server/v3/storage/mvcc"
+	"go.etcd.io/etcd/server/v3/storage/schema"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/v2"
+)
+
+// Database is what the v3 database holds.
+type Database struct {
+	Size            int64       `json:"size"`
+	Free            int64       `json:"free"`
+	Keys            int         `json:"keys"`
+	LeasedKeys      int         `json:"leasedKeys"`
+	Leases          int         `json:"leases"`
+	Revision        int64       `json:"revision"`
+	CompactRevision int64       `json:"compactRevision"`
+	ConsistentIndex uint64      `json:"consistentIndex"`
+	Term            uint64      `json:"term,omitempty"`
+	ClusterVersion  string      `json:"clusterVersion,omitempty"`
+	StorageVersion  string      `json:"storageVersion,omitempty"`
+	AuthEnabled     bool        `json:"authEnabled"`
+	Alarms          []string    `json:"alarms,omitempty"`
+	Members         []v2.Member `json:"members"`
+	Removed         []uint64    `json:"removed,omitempty"`
+	Voters          []uint64    `json:"voters,omitempty"`
+	Learners        []uint64    `json:"learners,omitempty"`
+	// Hash is over keys, values and revisions of what has no lease: what has one may end while it is looked at.
+	Hash string `json:"hash"`
+
+	live map[string]bool
+}
+
+// Has says whether the key is there.
+func (d *Database) Has(key string) bool { return d.live[key] }
+
+// ReadDB reads a database without writing to it. One in use is an error after a moment.
+func ReadDB(path string) (db *Database, err error) {
+	defer func() { // bolt has assertions where a broken file would lead it astray
+		if r := recover(); r != nil {
+			err = fmt.Errorf("read database %s: it is broken: %v", path, r)
+		}
+	}()
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		return nil, fmt.Errorf("read database %s: it is empty", path)
+	}
+	b, err := bolt.Open(path, 0o400, &bolt.Options{ReadOnly: true, Timeout: time.Second, PreLoadFreelist: true})
+	if errors.Is(err, bolt.ErrTimeout) { //nolint:staticcheck // its new home is an internal package's
+		return nil, fmt.Errorf("read database %s: %w", path, ErrInUse)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read database %s: %w", path, err)
+	}
+	defer b.Close()
+	db = &Database{live: map[string]bool{}}
+	err = b.View(func(tx *bolt.Tx) error {
+		db.Size = tx.Size()
+		db.Free = int64(b.Stats().FreePageN) * int64(b.Info().PageSize)
+		return errors.Join(db.readKeys(tx), db.readMeta(tx), db.readMembers(tx), db.readRest(tx))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read database %s: %w", path, err)
+	}
+	return db, nil
+}
+
+// each visits a bucket that may not be there.
+func each(tx *bolt.Tx, name []byte, visit func(k, v []byte) error) error {
+	b := tx.Bucket(name)
+	if b == nil {
+		return nil
+	}
+	if err := b.ForEach(visit); err != nil {
+		return fmt.Errorf("bucket %s: %w", name, err)
+	}
+	return nil
+}
+
+// entry is the newest state of a key.
+type entry struct {
+	rev   []byte
+	lease bool
+	sum   [sha256.Size]byte
+}
+
+func (d *Database) readKeys(tx *bolt.Tx) error {
+	live := map[string]entry{}
+	err := each(tx, schema.Key.Name(), func(k, v []byte) error {
+		if len(k) != 17 && len(k) != 18 {
+			return fmt.Errorf("revision of %d bytes", len(k))
+		}
+		var kv mvccpb.KeyValue
+		if err := proto.Unmarshal(v, &kv); err != nil {
+			return fmt.Errorf("key at revision %x: %w", k, err)
+		}
+		d.Revision = int64(binary.BigEndian.Uint64(k)) //nolint:gosec // as etcd writes it
+		if mvcc.IsTombstone(k) {
+			delete(live, string(kv.Key))
+			return nil
+		}
+		live[string(kv.Key)] = entry{rev: slices.Clone(k), lease: kv.Lease != 0, sum: sha256.Sum256(v)}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	keys := make([]string, 0, len(live))
+	for k, e := range live {
+		d.live[k] = true
+		if e.lease {
+			d.LeasedKeys++
+			continue
+		}
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	h := sha256.New()
+	for _, k := range keys {
+		e := live[k]
+		h.Write(e.rev)
+		h.Write(e.sum[:])
+	}
+	d.Keys, d.Hash = len(live), hex.EncodeToString(h.Sum(nil))
+	return nil
+}
+
+func (d *Database) readMeta(tx *bolt.Tx) error {
+	number := func(v []byte) uint64 {
+		if len(v) < 8 {
+			return 0
+		}
+		return binary.BigEndian.Uint64(v)
+	}
+	err := each(tx, schema.Meta.Name(), func(k, v []byte) error {
+		switch string(k) {
+		case string(schema.MetaConsistentIndexKeyName):
+			d.ConsistentIndex = number(v)
+		case string(schema.MetaTermKeyName):
+			d.Term = number(v)
+		case string(schema.FinishedCompactKeyName):
+			d.CompactRevision = int64(number(v)) //nolint:gosec // as etcd writes it
+		case string(schema.MetaStorageVersionName):
+			d.StorageVersion = string(v)
+		case string(schema.MetaConfStateName):
+			var c struct {
+				Voters   []uint64 `json:"voters"`
+				Learners []uint64 `json:"learners"`
+			}
+			if err := json.Unmarshal(v, &c); err != nil {
+				return fmt.Errorf("confState: %w", err)
+			}
+			d.Voters, d.Learners = c.Voters, c.Learners
+		}
+		return nil
+	})
+	d.Revision = max(d.Revision, d.CompactRevision, 1)
+	return err
+}
+
+func (d *Database) readMembers(tx *bolt.Tx) error {
+	err := each(tx, schema.Members.Name(), func(_, v []byte) error {
+		var m struct {
+			ID         uint64   `json:"id"`
+			PeerURLs   []string `json:"peerURLs"`
+			IsLearner  bool     `json:"isLearner"`
+			Name       string   `json:"name"`
+			ClientURLs []string `json:"clientURLs"`
+		}
+		if err := json.Unmarshal(v, &m); err != nil {
+			return err
+		}
+		d.Members = append(d.Members, v2.Member{ID: m.ID, Name: m.Name, PeerURLs: m.PeerURLs, ClientURLs: m.ClientURLs, Learner: m.IsLearner})
+		return nil
+	})
+	return errors.Join(err, each(tx, schema.MembersRemoved.Name(), func(k, _ []byte) error {
+		var id uint64
+		if _, err := fmt.Sscanf(string(k), "%x", &id); err != nil {
+			return fmt.Errorf("%q is no member's ID", k)
+		}
+		d.Removed = append(d.Removed, id)
+		return nil
+	}))
+}
+
+func (d *Database) readRest(tx *bolt.Tx) error {
+	err := each(tx, schema.Lease.Name(), func(_, _ []byte) error { d.Leases++; return nil })
+	if b := tx.Bucket(schema.Cluster.Name()); b != nil {
+		d.ClusterVersion = string(b.Get(schema.ClusterClusterVersionKeyName))
+	}
+	if b := tx.Bucket(schema.Auth.Name()); b != nil {
+		v := b.Get(schema.AuthEnabledKeyName)
+		d.AuthEnabled = len(v) == 1 && v[0] == 1
+	}
+	return errors.Join(err, each(tx, schema.Alarm.Name(), func(k, _ []byte) error {
+		var a etcdserverpb.AlarmMember
+		if err := proto.Unmarshal(k, &a); err != nil {
+			return err
+		}
+		d.Alarms = append(d.Alarms, fmt.Sprintf("%s of %x", a.GetAlarm(), a.GetMemberID()))
+		return nil
+	}))
+}

@@ -1,0 +1,74 @@
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/etcd/client/pkg/v3/fileutil"
+	"golang.org/x/sys/unix"
+)
+
+// ErrInUse is returned for a directory that another process works on.
+var ErrInUse = errors.New("data directory is in use")
+
+// Lock keeps etcd and others like this process away from the directory until release is called.
+// Servers hold a lock on the newest file of their log: 2.x with flock(2), later ones with an open file description lock.
+func (d Dir) Lock() (release func(), err error) {
+	var held []*os.File
+	release = func() {
+		for _, f := range held {
+			f.Close()
+		}
+	}
+	defer func() {
+		if err != nil {
+			release()
+		}
+	}()
+	paths := []string{filepath.Join(string(d), StateDir, "lock")}
+	if err := os.MkdirAll(filepath.Dir(paths[0]), 0o700); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", d, err)
+	}
+	logs, err := filepath.Glob(filepath.Join(d.WAL(), "*.wal"))
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", d, err)
+	}
+	for _, path := range append(paths, logs...) {
+		f, err := lockFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("lock %s: %w", d, err)
+		}
+		held = append(held, f)
+	}
+	// The database is read in the meantime, with a lock of its own: here it is enough that nobody else has it.
+	if _, err := os.Stat(d.DB()); err == nil {
+		f, err := lockFile(d.DB())
+		if err != nil {
+			return nil, fmt.Errorf("lock %s: %w", d, err)
+		}
+		f.Close()
+	}
+	return release, nil
+}
+
+func lockFile(path string) (*os.File, error) {
+	f, err := fileutil.TryLockFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fileutil.ErrLocked) {
+		return nil, fmt.Errorf("%w: another process holds %s", ErrInUse, filepath.Base(path))
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) //nolint:gosec // a file descriptor is small
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		f.Close()
+		return nil, fmt.Errorf("%w: another process holds %s", ErrInUse, filepath.Base(path))
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f.File, nil
+}

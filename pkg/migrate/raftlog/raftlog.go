@@ -1,0 +1,177 @@
+// Package raftlog reads what raft has left in a member's directory: a snapshot, and the entries after it that are
+// committed. It changes nothing, and asks for no lock.
+package raftlog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/snap"
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+)
+
+// Log is what a member will start from.
+type Log struct {
+	NodeID, ClusterID uint64
+	// Term, Vote and Commit are the last hard state.
+	Term, Vote, Commit uint64
+	// Snapshot is the newest one that is whole, nil when the log reaches back to its beginning.
+	Snapshot     *raftpb.Snapshot
+	SnapshotFile string
+	// Broken are newer snapshot files that cannot be read; the log makes up for them.
+	Broken []string
+	// Entries are those after the snapshot, up to Commit.
+	Entries []*raftpb.Entry
+	// Uncommitted entries follow in the log. They may still be overwritten, so they are no data.
+	Uncommitted int
+	// Torn says that the log ends in a record which a crash has cut off.
+	Torn bool
+}
+
+// Index is that of the last committed entry, and of the snapshot when there is none after it.
+func (l *Log) Index() uint64 {
+	if n := len(l.Entries); n > 0 {
+		return l.Entries[n-1].GetIndex()
+	}
+	return l.Snapshot.GetMetadata().GetIndex()
+}
+
+// IndexTerm is the term of the entry at Index.
+func (l *Log) IndexTerm() uint64 {
+	if n := len(l.Entries); n > 0 {
+		return l.Entries[n-1].GetTerm()
+	}
+	return l.Snapshot.GetMetadata().GetTerm()
+}
+
+// Read reads the log in walDir and the snapshots in snapDir.
+func Read(walDir, snapDir string) (*Log, error) {
+	list, err := segments(walDir)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{}
+	var marks []*walpb.Snapshot
+	if l.Torn, err = scan(list, func(r *walpb.Record) error { return l.head(r, &marks) }); err != nil {
+		return nil, err
+	}
+	start, err := l.choose(snapDir, marks)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.entries(list, start)
+}
+
+// head takes all but the entries.
+func (l *Log) head(r *walpb.Record, marks *[]*walpb.Snapshot) error {
+	switch r.GetType() {
+	case wal.MetadataType:
+		var m etcdserverpb.Metadata
+		if err := proto.Unmarshal(r.GetData(), &m); err != nil {
+			return fmt.Errorf("parse metadata: %w", err)
+		}
+		if l.NodeID != 0 && (l.NodeID != m.GetNodeID() || l.ClusterID != m.GetClusterID()) {
+			return errors.New("it belongs to two members")
+		}
+		l.NodeID, l.ClusterID = m.GetNodeID(), m.GetClusterID()
+	case wal.StateType:
+		var s raftpb.HardState
+		if err := proto.Unmarshal(r.GetData(), &s); err != nil {
+			return fmt.Errorf("parse hard state: %w", err)
+		}
+		l.Term, l.Vote, l.Commit = s.GetTerm(), s.GetVote(), s.GetCommit()
+	case wal.SnapshotType:
+		m := &walpb.Snapshot{}
+		if err := proto.Unmarshal(r.GetData(), m); err != nil {
+			return fmt.Errorf("parse snapshot mark: %w", err)
+		}
+		*marks = append(*marks, m)
+	case wal.EntryType:
+	default:
+		return fmt.Errorf("record of unknown type %d", r.GetType())
+	}
+	return nil
+}
+
+// choose finds the newest whole snapshot that the log knows of. A snapshot file is written before its mark in the log
+// by newer servers and after it by old ones, and a crash can come between the two.
+func (l *Log) choose(snapDir string, marks []*walpb.Snapshot) (*walpb.Snapshot, error) {
+	files, err := filepath.Glob(filepath.Join(snapDir, "*.snap"))
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", snapDir, err)
+	}
+	slices.Sort(files)
+	slices.Reverse(files)
+	for _, f := range files {
+		s, err := snap.Read(zap.NewNop(), f)
+		if err != nil {
+			if os.IsPermission(err) {
+				return nil, fmt.Errorf("read snapshot: %w", err)
+			}
+			l.Broken = append(l.Broken, filepath.Base(f))
+			continue
+		}
+		for _, m := range marks {
+			if m.GetIndex() == s.GetMetadata().GetIndex() && m.GetTerm() == s.GetMetadata().GetTerm() && m.GetIndex() <= l.Commit {
+				l.Snapshot, l.SnapshotFile = s, f
+				return m, nil
+			}
+		}
+	}
+	if len(marks) > 0 && marks[0].GetIndex() == 0 {
+		return marks[0], nil
+	}
+	if len(l.Broken) > 0 {
+		return nil, fmt.Errorf("%w: no snapshot can be read (%s), and the log does not reach back to the beginning", ErrCorrupt, l.Broken[0])
+	}
+	return nil, fmt.Errorf("%w: no snapshot for what is left of the log in %s", ErrCorrupt, snapDir)
+}
+
+// entries reads what follows the snapshot. An entry replaces those at and behind its index: another leader had come.
+func (l *Log) entries(list []segment, start *walpb.Snapshot) error {
+	from := 0
+	for i, s := range list {
+		if s.index <= start.GetIndex() {
+			from = i
+		}
+	}
+	var all []*raftpb.Entry
+	_, err := scan(list[from:], func(r *walpb.Record) error {
+		if r.GetType() != wal.EntryType {
+			return nil
+		}
+		e := &raftpb.Entry{}
+		if err := proto.Unmarshal(r.GetData(), e); err != nil {
+			return fmt.Errorf("parse entry: %w", err)
+		}
+		if e.GetIndex() <= start.GetIndex() {
+			return nil
+		}
+		at := e.GetIndex() - start.GetIndex() - 1
+		if at > uint64(len(all)) {
+			return fmt.Errorf("entries between %d and %d are missing", start.GetIndex()+uint64(len(all)), e.GetIndex())
+		}
+		all = append(all[:at], e)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	n := 0
+	for n < len(all) && all[n].GetIndex() <= l.Commit {
+		n++
+	}
+	l.Entries, l.Uncommitted = all[:n:n], len(all)-n
+	if got := l.Index(); got < l.Commit {
+		return fmt.Errorf("%w: it ends at index %d, but %d was committed", ErrCorrupt, got, l.Commit)
+	}
+	return nil
+}

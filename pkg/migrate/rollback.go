@@ -1,0 +1,79 @@
+package migrate
+
+import (
+	"fmt"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/hops"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/tree"
+)
+
+// Preview plans without changing anything.
+func Preview(o Options) (*Plan, error) {
+	to, err := hops.Minor(o.To)
+	if err != nil {
+		return nil, err
+	}
+	bins, err := hops.Find(o.BinDir)
+	if err != nil {
+		return nil, err
+	}
+	if empty, err := o.Dir.Empty(); err != nil {
+		return nil, err
+	} else if empty {
+		return &Plan{To: to, Strategy: o.Strategy}, nil
+	}
+	info, err := datadir.Inspect(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return MakePlan(info, to, o.Strategy, bins, o.DropV2)
+}
+
+// RolledBack says which generation is back, and which holds what was there.
+type RolledBack struct {
+	Restored int `json:"restored"`
+	Kept     int `json:"kept"`
+}
+
+// Rollback puts a generation back, 0 being the newest. What is there now becomes the newest generation, and the one put
+// back stays too: it can be done again.
+func Rollback(o Options, generation int) (*RolledBack, error) {
+	work, release, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	numbers, err := work.Generations()
+	if err != nil {
+		return nil, err
+	}
+	if len(numbers) == 0 {
+		return nil, refuse("no earlier member is kept in %s", o.Dir)
+	}
+	if generation == 0 {
+		generation = numbers[len(numbers)-1]
+	}
+	from, version, err := work.Generation(generation)
+	if err != nil {
+		return nil, err
+	}
+	before, err := o.Dir.ReadVersionFile()
+	if err != nil {
+		return nil, err
+	}
+	if err := work.Begin(); err != nil {
+		return nil, err
+	}
+	if err := tree.Copy(from.Member(), work.Dir().Member()); err != nil {
+		return nil, err
+	}
+	if _, err := datadir.Inspect(work.Dir()); err != nil {
+		return nil, fmt.Errorf("check generation %d: %w", generation, err)
+	}
+	kept, err := work.Commit(version, before)
+	if err != nil {
+		return nil, err
+	}
+	return &RolledBack{Restored: generation, Kept: kept}, nil
+}

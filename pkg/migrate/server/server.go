@@ -1,0 +1,225 @@
+// Package server runs one release of etcd on a directory, on loopback, until it has become what is waited for.
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Options say what to run and on what.
+type Options struct {
+	Binary  string
+	Version string // 3.5.35
+	DataDir string
+	// Name and ClientURLs are published to the cluster at the start: they have to be those that it knows already.
+	Name       string
+	ClientURLs []string
+	// Fsync is what the last server needs; on a copy that is thrown away after a crash it costs time for nothing.
+	Fsync bool
+	// ForceNewCluster starts one member of several alone, on a copy that nobody keeps.
+	ForceNewCluster bool
+	Extra           []string
+	Log             io.Writer
+}
+
+// Server is a running etcd.
+type Server struct {
+	Endpoint string
+
+	opts Options
+	tail *tail
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error
+}
+
+// Start starts it. It ends with this process, however that ends.
+func Start(o Options) (*Server, error) {
+	client, peer, err := twoPorts()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Endpoint: "http://" + client, opts: o, tail: &tail{}, done: make(chan struct{})}
+	s.cmd = exec.Command(o.Binary, s.args("http://"+client, "http://"+peer)...) //nolint:noctx // Stop ends it in good order; a context would kill it
+	var out io.Writer = s.tail
+	if o.Log != nil {
+		out = io.MultiWriter(s.tail, o.Log)
+	}
+	s.cmd.Stdout, s.cmd.Stderr = out, out
+	s.cmd.Env = environment()
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	started := make(chan error)
+	go func() {
+		// The signal comes when the thread ends that started it: https://github.com/golang/go/issues/27505.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			s.err = s.cmd.Wait()
+			close(s.done)
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", filepath.Base(o.Binary), err)
+	}
+	return s, nil
+}
+
+// environment is ours without what etcd would take for its flags: a wrong one stops 3.6, and the right ones are given.
+func environment() []string {
+	var env []string
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "ETCD") && !strings.HasPrefix(e, "ETCDCTL") {
+			env = append(env, e)
+		}
+	}
+	return append(env, "ETCD_UNSUPPORTED_ARCH="+runtime.GOARCH)
+}
+
+func (s *Server) args(client, peer string) []string {
+	o := s.opts
+	advertise := client
+	if len(o.ClientURLs) > 0 {
+		advertise = strings.Join(o.ClientURLs, ",")
+	}
+	args := []string{"--name", o.Name, "--data-dir", o.DataDir, "--listen-client-urls", client, "--advertise-client-urls", advertise,
+		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", o.Name + "=" + peer}
+	if minor := minorOf(o.Version); minor >= 305 && !o.Fsync {
+		args = append(args, "--unsafe-no-fsync")
+	}
+	if o.ForceNewCluster {
+		args = append(args, "--force-new-cluster")
+	}
+	return append(args, o.Extra...)
+}
+
+// minorOf gives 305 for 3.5.35.
+func minorOf(version string) int {
+	var major, minor int
+	if n, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil || n != 2 {
+		return 0
+	}
+	return major*100 + minor
+}
+
+func twoPorts() (client, peer string, err error) {
+	var l [2]net.Listener
+	for i := range l {
+		if l[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return "", "", fmt.Errorf("find a free port: %w", err)
+		}
+		defer l[i].Close()
+	}
+	return l[0].Addr().String(), l[1].Addr().String(), nil
+}
+
+// versions is what a server says at /version. 2.x says no cluster version before it has one, and only 3.6 and newer
+// know a storage version.
+type versions struct {
+	Server  string `json:"etcdserver"`
+	Cluster string `json:"etcdcluster"`
+	Storage string `json:"storage"`
+}
+
+// ErrExited is returned when the server ends while it is waited for.
+var ErrExited = errors.New("etcd ended by itself")
+
+// Await waits until server, cluster and, from 3.6 on, storage have the release's version. That the cluster has it means
+// that the log was applied and there is a leader: the version is written through it.
+func (s *Server) Await(ctx context.Context) error {
+	want := minorOf(s.opts.Version)
+	var seen versions
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		v, err := s.versions(ctx)
+		if err == nil {
+			seen = v
+			if minorOf(v.Server) == want && minorOf(v.Cluster) == want && (want < 306 || minorOf(v.Storage) == want) {
+				return nil
+			}
+		}
+		select {
+		case <-s.done:
+			return fmt.Errorf("wait for etcd %s: %w: %v\n%s", s.opts.Version, ErrExited, s.err, s.tail)
+		case <-ctx.Done():
+			return fmt.Errorf("wait for etcd %s: cluster version is %q, storage version %q: %w\n%s", s.opts.Version, seen.Cluster, seen.Storage, ctx.Err(), s.tail)
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Server) versions(ctx context.Context) (versions, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var v versions
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Endpoint+"/version", http.NoBody)
+	if err != nil {
+		return v, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return v, err
+	}
+	defer resp.Body.Close()
+	return v, json.NewDecoder(resp.Body).Decode(&v)
+}
+
+// Stop lets the server end in good order, so that everything applied is in its database.
+func (s *Server) Stop(ctx context.Context) error {
+	select {
+	case <-s.done:
+		return fmt.Errorf("stop etcd %s: %w: %v\n%s", s.opts.Version, ErrExited, s.err, s.tail)
+	default:
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop etcd %s: %w", s.opts.Version, err)
+	}
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		s.Kill()
+		return fmt.Errorf("stop etcd %s: %w", s.opts.Version, ctx.Err())
+	}
+	// etcd raises the signal again at its end, so being ended by it is the good end.
+	var exit *exec.ExitError
+	if s.err == nil || errors.As(s.err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGTERM {
+		return nil
+	}
+	return fmt.Errorf("stop etcd %s: %w\n%s", s.opts.Version, s.err, s.tail)
+}
+
+// Kill ends the server at once and waits for it.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill() // it may have ended already
+	<-s.done
+}
+
+// tail keeps the end of what a server has said.
+type tail struct{ buf bytes.Buffer }
+
+const tailSize = 4096
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.buf.Write(p)
+	if extra := t.buf.Len() - tailSize; extra > 0 {
+		t.buf.Next(extra)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return strings.TrimSpace(t.buf.String()) }
