@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
@@ -16,6 +17,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/server"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/swap"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/tree"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/v2"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/v3dir"
 )
 
@@ -240,8 +242,10 @@ func rebase(i *datadir.Info, dir datadir.Dir, minor string) error {
 	if err != nil {
 		return err
 	}
-	if i.Database.ConsistentIndex != spec.Index {
-		return fmt.Errorf("the database is at index %d, and the log at %d: the server did not end in good order", i.Database.ConsistentIndex, spec.Index)
+	for _, e := range i.Log.Entries {
+		if e.GetIndex() > i.Database.ConsistentIndex && e.GetType() == raftpb.EntryNormal && v2.IsV3Put(e.GetData()) {
+			return fmt.Errorf("the database is at index %d, and entry %d of the log is not in it: the server did not end in good order", i.Database.ConsistentIndex, e.GetIndex())
+		}
 	}
 	return v3dir.Write(dir.Member(), spec)
 }

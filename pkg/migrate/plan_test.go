@@ -1,0 +1,109 @@
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/hops"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/v2"
+)
+
+func binaries(t *testing.T, versions ...string) *hops.Binaries {
+	t.Helper()
+	dir := t.TempDir()
+	for _, v := range versions {
+		if err := os.WriteFile(filepath.Join(dir, "etcd-"+v), nil, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := hops.Find(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+var all = []string{"2.3.8", "3.0.17", "3.1.20", "3.2.32", "3.3.27", "3.4.16", "3.5.35", "3.6.16", "3.7.3"}
+
+func v2Data(members int) *datadir.Info {
+	i := &datadir.Info{Version: "2.3", Contents: &v2.Contents{}, V2: datadir.V2{Keys: 1, LogWrites: 3, Prefixes: map[string]int{"/registry": 1}}}
+	for n := range members {
+		i.V2.Members = append(i.V2.Members, v2.Member{ID: uint64(n + 1)}) //nolint:gosec // small
+	}
+	return i
+}
+
+func v3Data(version string) *datadir.Info {
+	return &datadir.Info{Version: version, Contents: &v2.Contents{}, Database: &datadir.Database{Keys: 5, Revision: 9}, V2: datadir.V2{Members: []v2.Member{{ID: 1}}}}
+}
+
+func steps(p *Plan) string {
+	var list []string
+	for _, s := range p.Steps {
+		list = append(list, fmt.Sprintf("%s %s", s.Kind, s.Minor))
+	}
+	return strings.Join(list, ", ")
+}
+
+func TestMakePlan(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		info     *datadir.Info
+		to       string
+		strategy Strategy
+		want     string
+	}{
+		{"v2 straight", v2Data(1), "3.6", Auto, "convert 3.5, run 3.6"},
+		{"v2 to an old one", v2Data(1), "3.2", Auto, "convert 3.2, run 3.2"},
+		{"v2 stepwise", v2Data(1), "3.1", Stepwise, "convert 3.0, run 3.0, run 3.1"},
+		{"v2 of three", v2Data(3), "3.7", Auto, "convert 3.5, check 3.7"},
+		{"stepwise", v3Data("3.3"), "3.5", Auto, "run 3.4, run 3.5"},
+		{"stepwise over 3.5", v3Data("3.4"), "3.7", Auto, "run 3.5, rebase 3.5, run 3.6, run 3.7"},
+		{"stepwise from 3.5", v3Data("3.5"), "3.6", Auto, "run 3.5, rebase 3.5, run 3.6"},
+		{"3.6 as it is", v3Data("3.6"), "3.7", Restore, "run 3.7"},
+		{"restore", v3Data("3.1"), "3.6", Restore, "run 3.1, rebase 3.5, run 3.6"},
+		{"nothing to do", v3Data("3.6"), "3.6", Auto, ""},
+	} {
+		p, err := MakePlan(c.info, c.to, c.strategy, binaries(t, all...), false)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		} else if got := steps(p); got != c.want {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
+}
+
+func TestMakePlanRefuses(t *testing.T) {
+	auth := v2Data(1)
+	auth.V2.AuthEnabled = true
+	both := v3Data("3.5")
+	both.V2.Keys, both.Contents.Keys = 1, []v2.Key{{Path: "/coreos.com/network/config"}}
+	three := v3Data("3.4")
+	three.V2.Members = append(three.V2.Members, v2.Member{ID: 2}, v2.Member{ID: 3})
+	for name, c := range map[string]struct {
+		info *datadir.Info
+		to   string
+		drop bool
+		want error
+	}{
+		"newer than the target":       {v3Data("3.6"), "3.5", false, ErrRefused},
+		"passwords":                   {auth, "3.6", false, ErrRefused},
+		"passwords left behind":       {auth, "3.6", true, nil},
+		"v2 keys that v3 lacks":       {both, "3.6", false, ErrRefused},
+		"v2 keys that 3.5 still has":  {v3Data("3.4"), "3.5", false, nil},
+		"v2 keys that are not wanted": {both, "3.6", true, nil},
+		"one of three":                {three, "3.5", false, ErrRefused},
+	} {
+		if _, err := MakePlan(c.info, c.to, Auto, binaries(t, all...), c.drop); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := MakePlan(v3Data("3.3"), "3.5", Auto, binaries(t, "3.5.35"), false); !errors.Is(err, hops.ErrMissing) {
+		t.Errorf("3.4 is not at hand: %v", err)
+	}
+}
