@@ -38,6 +38,10 @@ usage: etcd-migrate [COMMAND] [flags]
   plan        show what migrate would do
   inspect     show what is in the directory
   rollback    put back the member that was there before
+  purge-v2    take out what the v2 API has left, over which etcd 3.6 does not start
+  snapshot save FILE      write a snapshot of the member
+  snapshot verify FILE    check a snapshot, and serve it once
+  snapshot restore FILE   make a new member of a snapshot
   version     show the version of this program
 
 `
@@ -60,6 +64,10 @@ type app struct {
 	creds                     string
 	termination               string
 	generation                int
+	member                    migrate.Member
+	bump                      uint64
+	skipHash                  bool
+	args                      []string
 }
 
 // Run runs a command line and returns the exit code.
@@ -68,6 +76,9 @@ func Run(ctx context.Context, args []string, std IO) int {
 	name := "migrate"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
+	}
+	if name == "snapshot" && len(args) > 0 {
+		name, args = "snapshot "+args[0], args[1:]
 	}
 	if err := a.parse(name, args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
@@ -104,9 +115,20 @@ func code(err error) int {
 type usageError struct{ error }
 
 func (a *app) command(ctx context.Context, name string) error {
+	if snapshot := strings.HasPrefix(name, "snapshot "); snapshot != (len(a.args) == 1) {
+		return usageError{fmt.Errorf("%s: want one FILE for a snapshot, and no argument otherwise", name)}
+	}
 	switch name {
 	case "migrate":
 		return a.migrate(ctx)
+	case "purge-v2":
+		return a.purge(ctx)
+	case "snapshot save":
+		return a.save(ctx)
+	case "snapshot verify":
+		return a.verify(ctx)
+	case "snapshot restore":
+		return a.restore()
 	case "plan":
 		return a.plan()
 	case "inspect":

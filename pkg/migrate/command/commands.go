@@ -36,6 +36,11 @@ func (a *app) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return a.result(r)
+}
+
+// result goes to the termination log too, where a pod's status shows it.
+func (a *app) result(r *migrate.Result) error {
 	if a.termination != "" {
 		data, err := json.Marshal(r)
 		if err == nil {
@@ -49,10 +54,10 @@ func (a *app) migrate(ctx context.Context) error {
 		return a.json(r)
 	}
 	if len(r.Plan.Steps) == 0 {
-		_, err = fmt.Fprintf(a.Out, "nothing to do: the data is of etcd %s\n", r.Version)
+		_, err := fmt.Fprintf(a.Out, "nothing to do: the data is of etcd %s\n", r.Version)
 		return err
 	}
-	_, err = fmt.Fprintf(a.Out, "migrated from %s to %s in %s: %d keys, revision %d, %d leases\nthe member that was there before is kept as generation %d: etcd-migrate rollback --data-dir %s\n",
+	_, err := fmt.Fprintf(a.Out, "migrated from %s to %s in %s: %d keys, revision %d, %d leases\nthe member that was there before is kept as generation %d: etcd-migrate rollback --data-dir %s\n",
 		r.Plan.From, r.Plan.To, r.Duration.Round(time.Millisecond), r.Keys, r.Revision, r.Leases, r.Generation, a.dataDir)
 	return err
 }

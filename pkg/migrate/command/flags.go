@@ -33,13 +33,17 @@ func (a *app) parse(name string, args []string) error {
 	f.StringVarP(&a.output, "output", "o", "text", "text or json")
 	f.StringVar(&a.termination, "termination-log", "", "write the result there too, as JSON")
 	f.IntVar(&a.generation, "generation", 0, "which of the members that were there before to put back (default: the newest)")
+	f.StringVar(&a.member.Name, "name", cmp.Or(env("ETCD_NAME"), "default"), "restore: name of the member (or $ETCD_NAME)")
+	f.StringVar(&a.member.PeerURL, "initial-advertise-peer-urls", cmp.Or(env("INITIAL_ADVERTISE_PEER_URLS"), "http://localhost:2380"), "restore: the member's URL for the others")
+	f.StringVar(&a.member.Cluster, "initial-cluster", env("INITIAL_CLUSTER"), "restore: every member as name=url,name=url (default: this one alone)")
+	f.StringVar(&a.member.Token, "initial-cluster-token", "etcd-cluster", "restore: token of the new cluster")
+	f.Uint64Var(&a.bump, "revision-bump", 0, "restore: move the revision on by this much, and mark what was before as compacted; for Kubernetes, 1000000000")
+	f.BoolVar(&a.skipHash, "skip-hash-check", false, "restore: take a file without a sum, such as a copied database")
 	a.old(f)
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	if n := f.Args(); len(n) > 0 {
-		return fmt.Errorf("unexpected argument %q", n[0])
-	}
+	a.args = f.Args()
 	if a.output != "text" && a.output != "json" {
 		return fmt.Errorf("want --output text or json, not %q", a.output)
 	}
@@ -58,8 +62,7 @@ func (a *app) parse(name string, args []string) error {
 // old are flags of the Kubernetes image that need no value any more: the member's name and addresses are read from the
 // data, and servers listen on a free port of loopback.
 func (a *app) old(f *pflag.FlagSet) {
-	for _, name := range []string{"name", "port", "peer-port", "listen-client-urls", "listen-peer-urls", "initial-advertise-peer-urls", "initial-cluster",
-		"bundled-versions", "etcd-data-prefix", "ttl-keys-directory"} {
+	for _, name := range []string{"port", "peer-port", "listen-client-urls", "listen-peer-urls", "bundled-versions", "etcd-data-prefix", "ttl-keys-directory"} {
 		f.String(name, "", "")
 		if err := f.MarkHidden(name); err != nil {
 			panic(err) // it was defined a line above

@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -42,8 +44,16 @@ type Database struct {
 	Learners        []uint64    `json:"learners,omitempty"`
 	// Hash is over keys, values and revisions of what has no lease: what has one may end while it is looked at.
 	Hash string `json:"hash"`
+	// Prefixes say the same of the keys by the first two levels of their names, such as /registry/pods.
+	Prefixes map[string]Part `json:"prefixes,omitempty"`
 
 	live map[string]bool
+}
+
+// Part is some of the keys.
+type Part struct {
+	Keys int    `json:"keys"`
+	Hash string `json:"hash"`
 }
 
 // Has says whether the key is there.
@@ -129,14 +139,32 @@ func (d *Database) readKeys(tx *bolt.Tx) error {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	h := sha256.New()
+	whole := sha256.New()
+	parts := map[string]hash.Hash{}
+	d.Prefixes = map[string]Part{}
 	for _, k := range keys {
-		e := live[k]
-		h.Write(e.rev)
-		h.Write(e.sum[:])
+		p := prefix(k)
+		if parts[p] == nil {
+			parts[p] = sha256.New()
+		}
+		for _, h := range []hash.Hash{whole, parts[p]} {
+			h.Write(live[k].rev)
+			sum := live[k].sum
+			h.Write(sum[:])
+		}
+		d.Prefixes[p] = Part{Keys: d.Prefixes[p].Keys + 1}
 	}
-	d.Keys, d.Hash = len(live), hex.EncodeToString(h.Sum(nil))
+	for p, h := range parts {
+		d.Prefixes[p] = Part{Keys: d.Prefixes[p].Keys, Hash: hex.EncodeToString(h.Sum(nil))}
+	}
+	d.Keys, d.Hash = len(live), hex.EncodeToString(whole.Sum(nil))
 	return nil
+}
+
+// prefix is the first two levels of a key's name, without its last.
+func prefix(key string) string {
+	levels := strings.SplitN(key, "/", 4)
+	return strings.Join(levels[:min(3, max(1, len(levels)-1))], "/")
 }
 
 func (d *Database) readMeta(tx *bolt.Tx) error {

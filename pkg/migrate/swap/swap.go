@@ -99,7 +99,11 @@ func (w Work) discard() error {
 
 // Commit puts the prepared member in place and returns the number under which the original is kept.
 func (w Work) Commit(version, before string) (int, error) {
-	if err := tree.Own(string(w.Dir()), w.dir.Member()); err != nil {
+	like := w.dir.Member()
+	if !exists(like) {
+		like = string(w.dir)
+	}
+	if err := tree.Own(string(w.Dir()), like); err != nil {
 		return 0, err
 	}
 	if err := tree.Sync(string(w.Dir())); err != nil {

@@ -1,0 +1,307 @@
+package migrate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/etcd/etcdutl/v3/snapshot"
+	"go.uber.org/zap"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/hops"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/tree"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/v2"
+)
+
+// Manifest lies beside a snapshot, as FILE.json, and says what has to be in it.
+type Manifest struct {
+	// SHA256 is that of the database, and the file's last bytes.
+	SHA256    string                    `json:"sha256"`
+	Size      int64                     `json:"size"`
+	Version   string                    `json:"version"` // of the data, such as 3.5
+	ClusterID uint64                    `json:"clusterID"`
+	Revision  int64                     `json:"revision"`
+	Keys      int                       `json:"keys"`
+	Leases    int                       `json:"leases"`
+	Hash      string                    `json:"hash"`
+	Prefixes  map[string]datadir.Prefix `json:"prefixes,omitempty"`
+	Created   time.Time                 `json:"created"`
+}
+
+// Save writes a snapshot of the member, which does not run, as etcdctl would have got it from the server.
+func Save(ctx context.Context, o Options, file string) (*Manifest, error) {
+	work, release, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	info, err := datadir.Inspect(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if info.Database == nil {
+		return nil, refuse("etcd %s keeps no database that a snapshot could be made of: migrate it, or copy the directory", info.Version)
+	}
+	from := o.Dir
+	if behind(info) {
+		m := &migration{Options: o, work: work}
+		if err := m.catchUp(ctx, info); err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(string(work.Dir()))
+		from = work.Dir()
+	}
+	return write(from, info, file)
+}
+
+// behind says whether something is in the log and not in the database: the member was killed.
+func behind(i *datadir.Info) bool {
+	for _, e := range i.Log.Entries {
+		if e.GetIndex() <= i.Database.ConsistentIndex || len(e.GetData()) == 0 {
+			continue
+		}
+		if r, err := v2.DecodeEntry(e.GetData()); err != nil || r == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// catchUp lets the member's own release apply the log, on a copy.
+func (m *migration) catchUp(ctx context.Context, info *datadir.Info) error {
+	bins, err := hops.Find(m.BinDir)
+	if err != nil {
+		return err
+	}
+	s := Step{Kind: Run, Minor: info.Version}
+	if s.Binary, s.Etcd, err = bins.Get(info.Version); err != nil {
+		return fmt.Errorf("apply what is only in the log: %w", err)
+	}
+	if err := m.checkSpace(); err != nil {
+		return err
+	}
+	if err := m.work.Begin(); err != nil {
+		return err
+	}
+	if err := tree.Copy(m.Dir.Member(), m.work.Dir().Member()); err != nil {
+		return err
+	}
+	return m.serve(ctx, s, m.work.Dir(), info, false)
+}
+
+// write copies the database with its sum behind it, and renames it when it is whole.
+func write(from datadir.Dir, info *datadir.Info, file string) (*Manifest, error) {
+	if _, err := os.Stat(file); err == nil {
+		return nil, refuse("%s is there already", file)
+	}
+	db, err := datadir.ReadDB(from.DB())
+	if err != nil {
+		return nil, err
+	}
+	in, err := os.Open(from.DB())
+	if err != nil {
+		return nil, fmt.Errorf("save snapshot: %w", err)
+	}
+	defer in.Close()
+	part := file + ".part"
+	out, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("save snapshot: %w", err)
+	}
+	defer os.Remove(part)
+	h := sha256.New()
+	size, err := io.Copy(io.MultiWriter(out, h), in)
+	sum := h.Sum(nil)
+	if err == nil {
+		_, err = out.Write(sum)
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		return nil, fmt.Errorf("save snapshot: %w", err)
+	}
+	m := &Manifest{SHA256: hex.EncodeToString(sum), Size: size + sha256.Size, Version: info.Version, ClusterID: info.ClusterID, Created: time.Now().UTC().Truncate(time.Second)}
+	m.take(db)
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("save snapshot: %w", err)
+	}
+	if err := os.WriteFile(manifestOf(file), data, 0o600); err != nil {
+		return nil, fmt.Errorf("save snapshot: %w", err)
+	}
+	if err := errors.Join(tree.SyncFile(manifestOf(file)), os.Rename(part, file), tree.SyncFile(filepath.Dir(file))); err != nil {
+		return nil, fmt.Errorf("save snapshot: %w", err)
+	}
+	return m, nil
+}
+
+func manifestOf(file string) string { return file + ".json" }
+
+func (m *Manifest) take(db *datadir.Database) {
+	m.Revision, m.Keys, m.Leases, m.Hash, m.Prefixes = db.Revision, db.Keys, db.Leases, db.Hash, db.Prefixes
+}
+
+// Verify checks a snapshot: its sum, every page of it, its manifest if there is one, and that a server serves it.
+func Verify(ctx context.Context, o Options, file string) (*Manifest, error) {
+	status, err := snapshot.NewV3(zap.NewNop()).Status(file)
+	if err != nil {
+		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	m := &Manifest{}
+	if data, err := os.ReadFile(manifestOf(file)); err == nil {
+		if err := json.Unmarshal(data, m); err != nil {
+			return nil, fmt.Errorf("verify %s: read manifest: %w", file, err)
+		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	if err := m.sum(file); err != nil {
+		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(file), ".verify-")
+	if err != nil {
+		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	defer os.RemoveAll(dir)
+	target := datadir.Dir(filepath.Join(dir, "data"))
+	member := Member{Name: "verify", PeerURL: "http://127.0.0.1:2380"}
+	if err := restore(file, target, member, 0, false); err != nil {
+		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	info, err := datadir.Inspect(target)
+	if err != nil {
+		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	if err := m.matches(info.Database, status.TotalKey); err != nil {
+		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	if err := serveOnce(ctx, o, target, info, m); err != nil {
+		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	return m, nil
+}
+
+// sum compares the sum that the file ends in with the manifest's. That it fits the content is seen when it is restored.
+func (m *Manifest) sum(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	last := make([]byte, sha256.Size)
+	if _, err := f.ReadAt(last, max(0, info.Size()-sha256.Size)); err != nil {
+		return err
+	}
+	if have := hex.EncodeToString(last); m.SHA256 != "" && have != m.SHA256 {
+		return fmt.Errorf("it ends in the sum %s, and its manifest says %s", have, m.SHA256)
+	}
+	return nil
+}
+
+// matches compares with the manifest, or makes one where there is none.
+func (m *Manifest) matches(db *datadir.Database, keys int) error {
+	if m.SHA256 != "" && (m.Hash != db.Hash || m.Keys != db.Keys || m.Revision != db.Revision) {
+		return fmt.Errorf("it holds %d keys at revision %d with hash %s, and its manifest says %d, %d and %s", db.Keys, db.Revision, db.Hash, m.Keys, m.Revision, m.Hash)
+	}
+	if keys != db.Keys {
+		return fmt.Errorf("etcd counts %d keys in it, and we %d", keys, db.Keys)
+	}
+	m.take(db)
+	return nil
+}
+
+// serveOnce starts the release that the data is of, and looks at what is left after it.
+func serveOnce(ctx context.Context, o Options, dir datadir.Dir, info *datadir.Info, m *Manifest) error {
+	bins, err := hops.Find(o.BinDir)
+	if err != nil {
+		return err
+	}
+	minor := m.Version
+	if minor == "" || hops.Compare(minor, info.Version) < 0 {
+		minor = info.Version
+	}
+	s := Step{Kind: Run, Minor: minor}
+	if s.Binary, s.Etcd, err = bins.Get(minor); err != nil {
+		return err
+	}
+	run := &migration{Options: o}
+	if err := run.serve(ctx, s, dir, info, false); err != nil {
+		return err
+	}
+	after, err := datadir.ReadDB(dir.DB())
+	if err != nil {
+		return err
+	}
+	if after.Hash != m.Hash {
+		return errors.New("after it was served, something else is in it")
+	}
+	return nil
+}
+
+// Member says whose directory a snapshot becomes.
+type Member struct {
+	Name    string
+	PeerURL string
+	// Cluster is every member, as name=url,name=url; empty for a cluster of one.
+	Cluster, Token string
+}
+
+// RestoreSnapshot makes a new member out of a snapshot, in place of the one that may be there, which is kept. bump moves the revision on
+// and marks everything before as compacted, so that no client takes the past for the present:
+// https://github.com/kubernetes/kubernetes/issues/118501.
+func RestoreSnapshot(o Options, file string, member Member, bump uint64, skipHash bool) (*RolledBack, error) {
+	work, release, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	before, err := o.Dir.ReadVersionFile()
+	if err != nil {
+		return nil, err
+	}
+	if err := work.Begin(); err != nil {
+		return nil, err
+	}
+	if err := restore(file, work.Dir(), member, bump, skipHash); err != nil {
+		return nil, err
+	}
+	info, err := datadir.Inspect(work.Dir())
+	if err != nil {
+		return nil, err
+	}
+	kept, err := work.Commit(info.Version+".0/etcd3", before)
+	if err != nil {
+		return nil, err
+	}
+	return &RolledBack{Kept: kept}, nil
+}
+
+func restore(file string, to datadir.Dir, member Member, bump uint64, skipHash bool) error {
+	cluster := member.Cluster
+	if cluster == "" {
+		cluster = member.Name + "=" + member.PeerURL
+	}
+	token := member.Token
+	if token == "" {
+		token = "etcd-cluster"
+	}
+	err := snapshot.NewV3(zap.NewNop()).Restore(snapshot.RestoreConfig{SnapshotPath: file, Name: member.Name, OutputDataDir: string(to), PeerURLs: []string{member.PeerURL},
+		InitialCluster: cluster, InitialClusterToken: token, SkipHashCheck: skipHash, RevisionBump: bump, MarkCompacted: bump > 0})
+	if err != nil {
+		return fmt.Errorf("restore %s: %w", file, err)
+	}
+	return nil
+}
