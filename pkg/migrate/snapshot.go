@@ -24,16 +24,16 @@ import (
 // Manifest lies beside a snapshot, as FILE.json, and says what has to be in it.
 type Manifest struct {
 	// SHA256 is that of the database, and the file's last bytes.
-	SHA256    string                    `json:"sha256"`
-	Size      int64                     `json:"size"`
-	Version   string                    `json:"version"` // of the data, such as 3.5
-	ClusterID uint64                    `json:"clusterID"`
-	Revision  int64                     `json:"revision"`
-	Keys      int                       `json:"keys"`
-	Leases    int                       `json:"leases"`
-	Hash      string                    `json:"hash"`
-	Prefixes  map[string]datadir.Prefix `json:"prefixes,omitempty"`
-	Created   time.Time                 `json:"created"`
+	SHA256    string                  `json:"sha256"`
+	Size      int64                   `json:"size"`
+	Version   string                  `json:"version"` // of the data, such as 3.5
+	ClusterID uint64                  `json:"clusterID"`
+	Revision  int64                   `json:"revision"`
+	Keys      int                     `json:"keys"`
+	Leases    int                     `json:"leases"`
+	Hash      string                  `json:"hash"`
+	Prefixes  map[string]datadir.Part `json:"prefixes,omitempty"`
+	Created   time.Time               `json:"created"`
 }
 
 // Save writes a snapshot of the member, which does not run, as etcdctl would have got it from the server.
