@@ -25,8 +25,8 @@ const manifestLook = 100 * time.Millisecond
 // While its etcd is away, an API server goes on listening and leaves every request hanging: those that the load balancer
 // still sends there, and those of this host's own kubelet, which wants etcd's old mirror pod deleted before it starts the new
 // etcd. It then waits for a time-out, the node goes NotReady, and in the end the kubelet kills the API server for its failing
-// probes. One that is told to end finishes what it is at and refuses what comes later, so that clients go elsewhere at once;
-// the kubelet starts it again by itself. Kubernetes' documentation advises to do the same by hand, 20 seconds before:
+// probes. One that is gone lets clients go elsewhere at once; the kubelet starts it again by itself, and until its etcd is back
+// it does not listen. Kubernetes' documentation advises to do the same by hand, 20 seconds before:
 // https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/#considerations-when-upgrading-etcd
 // https://github.com/kubernetes/kubeadm/issues/2991
 func upgradeStaticPods(ctx context.Context, env Env, args []string) error {
@@ -41,8 +41,9 @@ func upgradeStaticPods(ctx context.Context, env Env, args []string) error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if replaced(watching, etcdManifest, before) {
-			endAPIServer(env.Log)
+		// What cannot be found costs time, not the upgrade.
+		if err := endAPIServer(watching, env.Log, before); err != nil && watching.Err() == nil {
+			fmt.Fprintln(env.Log, "this host's API server goes on while etcd restarts:", err)
 		}
 	}()
 	err = proc.Run(ctx, env.Log, kubeadmPath, args...)
@@ -51,56 +52,90 @@ func upgradeStaticPods(ctx context.Context, env Env, args []string) error {
 	return err
 }
 
-// replaced waits until another file is in a file's place, or none, as for an instant while kubeadm replaces a manifest; false when
-// ctx ended before.
-func replaced(ctx context.Context, path string, before fs.FileInfo) bool {
+// endAPIServer waits until etcd's manifest is replaced and asks the API server to end: it finishes what it is at, and says
+// goodbye to etcd. One that has not ended when etcd has can do neither any more, and is ended by force.
+func endAPIServer(ctx context.Context, log io.Writer, before fs.FileInfo) error {
+	server, err := findStaticPod(serverManifest)
+	if err != nil {
+		return err
+	}
+	etcd, err := findStaticPod(etcdManifest)
+	if err != nil {
+		return err
+	}
+	if err := until(ctx, func() bool { return replaced(etcdManifest, before) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(log, "etcd restarts: this host's API server (process %d) is ended, so that no request hangs; the kubelet starts it again\n", server.pid)
+	if err := server.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	if err := until(ctx, func() bool { return !etcd.runs() }); err != nil {
+		return err
+	}
+	return server.signal(syscall.SIGKILL)
+}
+
+// until waits for a condition; the error is that of the context.
+func until(ctx context.Context, so func() bool) error {
 	tick := time.NewTicker(manifestLook)
 	defer tick.Stop()
-	for {
+	for !so() {
 		select {
 		case <-ctx.Done():
-			return false
+			return ctx.Err()
 		case <-tick.C:
 		}
-		now, err := os.Stat(path)
-		if err != nil || !os.SameFile(before, now) || !now.ModTime().Equal(before.ModTime()) {
-			return true
-		}
 	}
+	return nil
 }
 
-// endAPIServer asks the API server of kubeadm's static pod to end. That it cannot costs time, not the upgrade.
-func endAPIServer(log io.Writer) {
-	pid, err := apiServerPID()
-	if err == nil {
-		err = syscall.Kill(pid, syscall.SIGTERM)
-	}
-	if err != nil {
-		fmt.Fprintln(log, "etcd restarts while this host's API server goes on:", err)
-		return
-	}
-	fmt.Fprintf(log, "etcd restarts: this host's API server (process %d) was asked to end, so that no request hangs; the kubelet starts it again\n", pid)
+// replaced tells whether another file is in a file's place, or none, as for an instant while kubeadm replaces a manifest.
+func replaced(path string, before fs.FileInfo) bool {
+	now, err := os.Stat(path)
+	return err != nil || !os.SameFile(before, now) || !now.ModTime().Equal(before.ModTime())
 }
 
-// apiServerPID finds the process that runs the very command line of kubeadm's manifest: a host may run API servers of others too.
-func apiServerPID() (int, error) {
-	want, err := manifestCommand(serverManifest)
+// process is one of the host, known by its command line: the number alone may be given to another once it has ended.
+type process struct {
+	pid     int
+	command []string
+}
+
+// findStaticPod finds the process that runs the very command line of a manifest: a host may run API servers of others too.
+func findStaticPod(manifest string) (process, error) {
+	command, err := manifestCommand(manifest)
 	if err != nil {
-		return 0, err
+		return process{}, err
 	}
 	found, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
-		return 0, err
+		return process{}, err
 	}
 	for _, path := range found {
-		// A process that has ended meanwhile leaves nothing to read.
-		raw, err := os.ReadFile(path)
-		if err != nil || !sameCommand(raw, want) {
-			continue
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if p := (process{pid, command}); err == nil && p.runs() {
+			return p, nil
 		}
-		return strconv.Atoi(filepath.Base(filepath.Dir(path)))
 	}
-	return 0, errors.New("find process of the API server: none runs the command of " + serverManifest)
+	return process{}, fmt.Errorf("find process of %s: none runs its command", manifest)
+}
+
+// runs tells whether the process is still there.
+func (p process) runs() bool {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+	return err == nil && sameCommand(raw, p.command)
+}
+
+// signal sends a signal; that the process has ended is fine.
+func (p process) signal(s syscall.Signal) error {
+	if !p.runs() {
+		return nil
+	}
+	if err := syscall.Kill(p.pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("send %s to process %d: %w", s, p.pid, err)
+	}
+	return nil
 }
 
 // sameCommand holds what the kernel keeps of a process, each word ended by a zero byte, against a command.

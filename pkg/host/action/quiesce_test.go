@@ -1,11 +1,11 @@
 package action
 
 import (
-	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
-	"time"
 )
 
 func TestSameCommand(t *testing.T) {
@@ -39,16 +39,39 @@ func TestReplacedManifest(t *testing.T) {
 		return info
 	}
 	before := write()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*manifestLook)
-	defer cancel()
-	if replaced(ctx, path, before) {
+	if replaced(path, before) {
 		t.Error("an untouched manifest counts as replaced")
 	}
-	began := time.Now()
-	after := make(chan bool)
-	go func() { after <- replaced(t.Context(), path, before) }()
-	write()
-	if !<-after || time.Since(began) > time.Minute {
-		t.Error("a replaced manifest is not noticed")
+	if write(); !replaced(path, before) {
+		t.Error("another file in its place is not noticed")
+	}
+	if os.Remove(path); !replaced(path, before) {
+		t.Error("a missing file is not noticed")
+	}
+}
+
+func TestProcess(t *testing.T) {
+	sleeper := exec.CommandContext(t.Context(), "cat")
+	if _, err := sleeper.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := sleeper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p, other := process{sleeper.Process.Pid, []string{"cat"}}, process{sleeper.Process.Pid, []string{"cat", "/etc/motd"}}
+	if !p.runs() || other.runs() {
+		t.Errorf("runs: %t, and as another command: %t", p.runs(), other.runs())
+	}
+	if err := other.signal(syscall.SIGKILL); err != nil || !p.runs() {
+		t.Errorf("a process of another command was killed for its number: %v", err)
+	}
+	if err := p.signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := sleeper.Wait(); err == nil {
+		t.Error("it ended by itself")
+	}
+	if err := p.signal(syscall.SIGKILL); p.runs() || err != nil {
+		t.Errorf("after its end: runs %t, signal %v", p.runs(), err)
 	}
 }
