@@ -63,6 +63,7 @@ func (r *runner) upgrade(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	opts.Command = r.command()
 	v := newView(r.in)
 	defer v.Close()
 	warn := func(text string) { v.Emit(event.Notice{Time: time.Now(), Warning: true, Text: text}) }
@@ -85,8 +86,11 @@ func (r *runner) upgrade(ctx context.Context) error {
 		return err
 	}
 	r.report.From, r.empty = p.Plan.From, p.Plan.Empty()
-	if r.empty || r.dryRun {
+	if r.dryRun {
 		return nil
+	}
+	if r.empty {
+		return u.Forget(ctx, p.To)
 	}
 	if err := r.confirm(ctx, v, p.Plan); err != nil {
 		return err

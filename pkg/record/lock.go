@@ -25,7 +25,13 @@ const (
 	// watchFor looks, one every watchEvery, span three heartbeats.
 	watchEvery = renewEvery / 3
 	watchFor   = 9
+	// trust is how long a confirmation of the lock is relied upon. Nobody takes a lock over that was renewed within the time of a
+	// watch, so that it has to be well below that.
+	trust = 2 * renewEvery
 )
+
+// ErrLost says that the lock is somebody else's now.
+var ErrLost = errors.New("the lock is lost: another run has taken it over, or somebody has deleted it")
 
 // HeldError says who holds the lock.
 type HeldError struct {
@@ -48,6 +54,10 @@ type Lock struct {
 	stop    context.CancelFunc
 	beat    sync.WaitGroup
 	lost    chan struct{}
+
+	mu sync.Mutex
+	// confirmed is when the lock was last known to be this run's.
+	confirmed time.Time
 }
 
 // Claim says who wants the lock of a cluster.
@@ -56,6 +66,8 @@ type Claim struct {
 	ClusterUID, Purpose string
 	// Waiting is told what is being waited for.
 	Waiting func(string)
+	// Clock is the API server's, if it can be had.
+	Clock Clock
 }
 
 // Acquire takes the lock of a cluster. It fails with a HeldError while another holder is alive. The lock of a dead one is taken
@@ -82,8 +94,9 @@ func Acquire(ctx context.Context, c kubernetes.Interface, claim Claim) (lock *Lo
 }
 
 func (l *Lock) take(ctx context.Context, claim Claim) (tookOver string, err error) {
-	now := time.Now().UTC().Format(time.RFC3339)
-	data := map[string]string{"token": l.token, "holder": holder(), "purpose": claim.Purpose, "acquired": now, "renewed": now}
+	l.confirmed = time.Now()
+	now := l.confirmed.UTC().Format(time.RFC3339)
+	data := map[string]string{"token": l.token, "holder": Me(), "purpose": claim.Purpose, "acquired": now, "renewed": now}
 	maps := l.client.CoreV1().ConfigMaps(metav1.NamespaceSystem)
 	_, err = maps.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: lockName}, Data: data}, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
@@ -91,7 +104,7 @@ func (l *Lock) take(ctx context.Context, claim Claim) (tookOver string, err erro
 		if getErr != nil {
 			return "", fmt.Errorf("read lock: %w", getErr)
 		}
-		if have, err = l.ofTheDead(ctx, have, claim.Waiting); err != nil {
+		if have, err = l.ofTheDead(ctx, have, claim); err != nil {
 			return "", err
 		}
 		tookOver = have.Data["holder"]
@@ -106,21 +119,25 @@ func (l *Lock) take(ctx context.Context, claim Claim) (tookOver string, err erro
 }
 
 // ofTheDead gives the lock as it is when its holder is dead for sure, and a HeldError otherwise. A process of this machine is
-// known to be dead by the file that it no longer holds. Of another's, a heartbeat that looks old may be the doing of two clocks
-// that disagree; so it is watched for longer than a living holder would ever keep still.
-func (l *Lock) ofTheDead(ctx context.Context, have *corev1.ConfigMap, waiting func(string)) (*corev1.ConfigMap, error) {
+// known to be dead by the file that it no longer holds. That of another has a heartbeat, whose age is told by clocks that may
+// disagree; so when it looks old it is watched for longer than a living holder would ever keep still, unless the API server's own
+// clocks say that it is older than they can differ.
+func (l *Lock) ofTheDead(ctx context.Context, have *corev1.ConfigMap, claim Claim) (*corev1.ConfigMap, error) {
 	if l.witness != nil && l.witness.token != "" && l.witness.token == have.Data["token"] {
 		return have, nil
 	}
-	renewed, _ := time.Parse(time.RFC3339, have.Data["renewed"])
-	acquired, _ := time.Parse(time.RFC3339, have.Data["acquired"])
-	held := &HeldError{Holder: have.Data["holder"], Purpose: have.Data["purpose"], Acquired: acquired, Renewed: renewed}
-	if time.Since(renewed) < expiry {
+	held := &HeldError{Holder: have.Data["holder"], Purpose: have.Data["purpose"], Acquired: stamp(have, "acquired"), Renewed: stamp(have, "renewed")}
+	age, sure := heartbeatAge(ctx, have, claim.Clock)
+	switch {
+	// A stamp from the future is no sign of life either.
+	case age.Abs() < expiry:
 		return nil, held
+	case sure && age > clearlyDead:
+		return have, nil
 	}
-	if waiting != nil {
-		waiting(fmt.Sprintf("a sign of life of %s, who holds the lock", held.Holder))
-		defer waiting("")
+	if claim.Waiting != nil {
+		claim.Waiting(fmt.Sprintf("a sign of life of %s, who holds the lock", held.Holder))
+		defer claim.Waiting("")
 	}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -152,31 +169,79 @@ func (l *Lock) heartbeat(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-l.lost:
+			return
 		case <-tick.C:
 		}
-		if errors.Is(l.renew(ctx), errLost) {
-			close(l.lost)
-			return
-		}
+		l.mu.Lock()
+		_ = l.renew(ctx) // it comes again; a loss is told by the channel
+		l.mu.Unlock()
 	}
 }
 
-var errLost = errors.New("lock lost")
-
-func (l *Lock) renew(ctx context.Context) error {
-	maps := l.client.CoreV1().ConfigMaps(metav1.NamespaceSystem)
-	have, err := maps.Get(ctx, lockName, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
-		return errLost
-	case err != nil:
-		return err
-	case have.Data["token"] != l.token:
-		return errLost
+// Check tells whether the lock is still this run's. Who has heard nothing from the API server for a while, because the machine
+// slept or the network was away, may have been taken for dead meanwhile, and has to ask before anything is touched.
+func (l *Lock) Check(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.lost:
+		return ErrLost
+	default:
 	}
-	have.Data["renewed"] = time.Now().UTC().Format(time.RFC3339)
-	_, err = maps.Update(ctx, have, metav1.UpdateOptions{})
+	if now := time.Now(); now.Sub(l.confirmed) < trust && asleep(l.confirmed, now) < trust {
+		return nil
+	}
+	return l.renew(ctx)
+}
+
+// asleep is the time between two moments by the wall clock, which goes on while the machine sleeps; the other one does not.
+func asleep(from, to time.Time) time.Duration { return to.Round(0).Sub(from.Round(0)).Abs() }
+
+// renew writes a heartbeat, or finds out that the lock is lost. The caller has l.mu.
+func (l *Lock) renew(ctx context.Context) error {
+	began := time.Now()
+	have, err := l.get(ctx)
+	if err != nil {
+		return err
+	}
+	maps := l.client.CoreV1().ConfigMaps(metav1.NamespaceSystem)
+	have.Data["renewed"] = began.UTC().Format(time.RFC3339)
+	if _, err = maps.Update(ctx, have, metav1.UpdateOptions{}); err != nil {
+		return fmt.Errorf("renew lock: %w", err)
+	}
+	l.confirmed = began
+	return nil
+}
+
+// look asks the API server, now, whether the lock is still this run's.
+func (l *Lock) look(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err := l.get(ctx)
 	return err
+}
+
+// get reads the lock, or finds out that it is lost. The caller has l.mu.
+func (l *Lock) get(ctx context.Context) (*corev1.ConfigMap, error) {
+	have, err := l.client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, lockName, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err), err == nil && have.Data["token"] != l.token:
+		l.lose()
+		return nil, ErrLost
+	case err != nil:
+		return nil, fmt.Errorf("read lock: %w", err)
+	}
+	return have, nil
+}
+
+// lose tells, once, that the lock is lost. The caller has l.mu.
+func (l *Lock) lose() {
+	select {
+	case <-l.lost:
+	default:
+		close(l.lost)
+	}
 }
 
 // Release gives the lock back. A lock that somebody else took is left alone.
@@ -200,7 +265,8 @@ func (l *Lock) Release(ctx context.Context) error {
 	return nil
 }
 
-func holder() string {
+// Me names this process to other operators.
+func Me() string {
 	name := "unknown"
 	if u, err := user.Current(); err == nil {
 		name = u.Username

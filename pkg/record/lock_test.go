@@ -62,7 +62,7 @@ func TestLockOfTheDead(t *testing.T) {
 		if err != nil || from == "" {
 			t.Fatalf("take over: from %q, %v", from, err)
 		}
-		if err := dead.renew(t.Context()); !errors.Is(err, errLost) {
+		if err := dead.renew(t.Context()); !errors.Is(err, ErrLost) {
 			t.Errorf("the old holder renews with %v; want to know that the lock is lost", err)
 		}
 		if err := dead.Release(t.Context()); err != nil {
@@ -187,6 +187,66 @@ func TestClocksThatDisagree(t *testing.T) {
 		close(done)
 		if _, ok := errors.AsType[*HeldError](err); !ok {
 			t.Errorf("acquire got %v; want a HeldError", err)
+		}
+	})
+}
+
+// TestCheckAsksAfterASilence: who could not renew for a while touches nothing before the lock was looked at.
+func TestCheckAsksAfterASilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := fake.NewClientset()
+		l := acquire(t, c)
+		l.stop()
+		l.beat.Wait()
+		asked := func() int { return len(c.Actions()) }
+		before := asked()
+		if err := l.Check(t.Context()); err != nil || asked() != before {
+			t.Errorf("a lock that was just taken is asked for, %v", err)
+		}
+		time.Sleep(trust + time.Second)
+		if err := l.Check(t.Context()); err != nil || asked() == before {
+			t.Errorf("a lock that was not renewed is relied upon, %v", err)
+		}
+		before = asked()
+		if err := l.Check(t.Context()); err != nil || asked() != before {
+			t.Errorf("a lock that was just confirmed is asked for again, %v", err)
+		}
+		if err := c.CoreV1().ConfigMaps(metav1.NamespaceSystem).Delete(t.Context(), lockName, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(trust + time.Second)
+		for range 2 {
+			if err := l.Check(t.Context()); !errors.Is(err, ErrLost) {
+				t.Errorf("a lock that is gone: %v", err)
+			}
+		}
+		<-l.Lost()
+	})
+}
+
+// TestStampFromTheFuture: a dead holder whose clock ran ahead does not keep its lock until that time comes.
+func TestStampFromTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := fake.NewClientset()
+		dead := acquire(t, c)
+		dead.stop()
+		dead.beat.Wait()
+		maps := c.CoreV1().ConfigMaps(metav1.NamespaceSystem)
+		have, err := maps.Get(t.Context(), lockName, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		have.Data["renewed"] = time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+		if _, err := maps.Update(t.Context(), have, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		heir, from, err := Acquire(t.Context(), c, claim(t, "plan"))
+		if err != nil || from == "" || time.Since(began) < watchFor*watchEvery {
+			t.Fatalf("take over after %s: from %q, %v", time.Since(began), from, err)
+		}
+		if err := heir.Release(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -3,29 +3,65 @@ package upgrade
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/record"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/step"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
 // patience is how long a step goes on while the API server does not answer. kubeadm itself gives each static pod five minutes to come back.
 const patience = 6 * time.Minute
 
 // ErrLockLost ends a run at once: somebody else has taken this one for dead and works on the cluster now.
-var ErrLockLost = errors.New("the lock is lost: another run has taken it over, or somebody has deleted it")
+var ErrLockLost = record.ErrLost
 
 // Run executes the plan and tells sink how it goes. Closing stop lets the current step end and starts no other.
 func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-chan struct{}) (engine.Outcome, error) {
-	logs, err := record.OpenLogs(p.Plan.Cluster.UID, time.Now().UTC().Format("20060102T150405Z")+"-"+p.To.String())
+	run := u.describe(p)
+	logs, err := record.OpenLogs(run.ClusterUID, run.ID)
 	if err != nil {
 		return engine.Outcome{}, err
 	}
 	defer logs.Close()
 	u.notice("the output of host commands is kept in %s", logs.Dir())
+	journal, err := logs.Begin(run, u.warn)
+	if err != nil {
+		return engine.Outcome{}, err
+	}
+	writer, err := record.Keep(ctx, u.client, u.lock, run, u.warn)
+	if err != nil {
+		return engine.Outcome{}, err
+	}
+	out := u.walk(ctx, p.Plan, p.To.String(), event.Tee(sink, keep(logs, u.warn), journal, writer), stop)
+	state, why := ending(out)
+	journal.Finish(state, why)
+	// An upgrade that has changed nothing yet is none that others would have to finish.
+	if !out.Changed {
+		state = record.Done
+	}
+	if err := writer.Finish(ctx, state, why); err != nil {
+		u.warn("the record of this run in the cluster is not up to date: %v", err)
+	}
+	return out, nil
+}
+
+// describe says what others want to know of the run that begins.
+func (u *Upgrade) describe(p *Prepared) record.Run {
+	now := time.Now().UTC()
+	return record.Run{
+		ID: now.Format("20060102T150405Z") + "-" + p.To.String(), ClusterUID: p.Plan.Cluster.UID, Holder: record.Me(), Command: u.opts.Command,
+		From: p.Plan.From, To: p.To, Digest: p.Plan.Digest, Started: now, Updated: now, State: record.Running, Plan: p.Plan,
+	}
+}
+
+// walk has the engine go through a plan; name is that of its host actions. A run that loses its lock ends at once, and sends nothing more.
+func (u *Upgrade) walk(ctx context.Context, p *plan.Plan, name string, sink event.Sink, stop <-chan struct{}) engine.Outcome {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -36,13 +72,35 @@ func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-
 		}
 	}()
 	e := &engine.Engine{
-		New:       step.Deps{Client: u.client, Agents: u.agents, Run: p.To.String()}.New,
+		New:       step.Deps{Client: u.guarded, Agents: u.agents, Run: name}.New,
 		Retryable: kube.IsRetryableLater,
 		Patience:  patience,
-		Sink:      event.Tee(sink, keep(logs, u.warn)),
+		Sink:      sink,
 		Stop:      stop,
 	}
-	return e.Run(ctx, p.Plan), nil
+	return e.Run(ctx, p)
+}
+
+// ending tells how a run ended, for its record.
+func ending(o engine.Outcome) (record.State, error) {
+	switch {
+	case o.Err == nil && o.Paused != "":
+		return record.Paused, nil
+	case o.Stopped && o.Err == nil, errors.Is(o.Err, context.Canceled) && !errors.Is(o.Err, ErrLockLost):
+		return record.Interrupted, o.Err
+	case o.Err != nil:
+		return record.Failed, o.Err
+	}
+	return record.Done, nil
+}
+
+// Forget takes away the record of an upgrade to the version, after it was found that nothing is left to do for it.
+func (u *Upgrade) Forget(ctx context.Context, to version.Version) error {
+	r, err := record.Read(ctx, u.client)
+	if err != nil || r == nil || r.To != to {
+		return err
+	}
+	return u.lock.Remove(ctx)
 }
 
 // keep writes the output of host commands to the logs. That a line cannot be written is said once and stops nothing.
@@ -64,22 +122,13 @@ func keep(logs *record.Logs, warn func(string, ...any)) event.Sink {
 }
 
 // Close takes the agent away, unless it is to stay, and gives the lock back. It works after a failure and an interrupt too;
-// what could not be removed is returned.
+// what could not be removed is returned. Whoever has taken the lock meanwhile works with the agent, and takes it away.
 func (u *Upgrade) Close(ctx context.Context) []error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
 	defer cancel()
 	var errs []error
 	if u.deployed && !u.opts.KeepAgent {
-		u.notice("remove the agent")
-		for _, node := range u.reached {
-			if err := u.agents.Purge(ctx, node); err != nil {
-				errs = append(errs, err)
-			}
-		}
-		if err := u.agents.Remove(ctx); err != nil {
-			errs = append(errs, err)
-		}
-		u.deployed, u.reached = false, nil
+		errs = u.removeAgents(ctx)
 	}
 	if u.lock != nil {
 		if err := u.lock.Release(ctx); err != nil {
@@ -87,5 +136,23 @@ func (u *Upgrade) Close(ctx context.Context) []error {
 		}
 		u.lock = nil
 	}
+	return errs
+}
+
+func (u *Upgrade) removeAgents(ctx context.Context) []error {
+	if err := u.lock.Check(ctx); errors.Is(err, ErrLockLost) {
+		return []error{fmt.Errorf("leave the agent where it is: %w", err)}
+	}
+	var errs []error
+	u.notice("remove the agent")
+	for _, node := range u.reached {
+		if err := u.agents.Purge(ctx, node); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := u.agents.Remove(ctx); err != nil {
+		errs = append(errs, err)
+	}
+	u.deployed, u.reached = false, nil
 	return errs
 }

@@ -36,6 +36,8 @@ type Options struct {
 	AgentTimeout time.Duration
 	KeepAgent    bool
 	Plan         plan.Options
+	// Command is what to type to go on when the run does not reach its end.
+	Command string
 }
 
 // Upgrade is one upgrade of one cluster.
@@ -46,6 +48,8 @@ type Upgrade struct {
 	agents *agent.Agents
 
 	lock *record.Lock
+	// guarded sends nothing once the lock is lost.
+	guarded *kube.Client
 	// deployed is set once the agent's namespace may be there; reached are the nodes whose agent was ready, and may have left files.
 	deployed bool
 	reached  []string
@@ -191,7 +195,7 @@ func (u *Upgrade) takeLock(ctx context.Context, p *Prepared) error {
 	if !p.To.IsZero() {
 		purpose = "upgrade to " + p.To.String()
 	}
-	lock, from, err := record.Acquire(ctx, u.client, record.Claim{ClusterUID: p.Cluster.UID, Purpose: purpose, Waiting: u.waiting})
+	lock, from, err := record.Acquire(ctx, u.client, record.Claim{ClusterUID: p.Cluster.UID, Purpose: purpose, Waiting: u.waiting, Clock: u.client.Now})
 	if err != nil {
 		return err
 	}
@@ -199,5 +203,9 @@ func (u *Upgrade) takeLock(ctx context.Context, p *Prepared) error {
 	if from != "" {
 		u.warn("took over the lock of %s, which is dead", from)
 	}
+	if u.guarded, err = u.client.Guarded(lock.Check); err != nil {
+		return err
+	}
+	u.agents = agent.New(u.guarded, u.opts.Agent, u.waiting)
 	return nil
 }
