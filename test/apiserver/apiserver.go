@@ -28,7 +28,7 @@ const token = "test"
 // startTime is how long the server may take: the machine may be busy with a whole cluster.
 const startTime = 2 * time.Minute
 
-// Start gives the way to an API server that lives as long as the test. The test is skipped where the lab was never built.
+// Start gives the way to an API server that lives as long as the test. The test is skipped where the lab was never built, but not in CI.
 func Start(t testing.TB) *rest.Config {
 	t.Helper()
 	etcd, server := binary(t, "etcd", "server"), binary(t, "kubernetes", "kube-apiserver")
@@ -61,15 +61,24 @@ func binary(t testing.TB, what, name string) string {
 	if cache == "" {
 		base, err := os.UserCacheDir()
 		if err != nil {
-			t.Skip("no cache of the lab: ", err)
+			unable(t, fmt.Sprintf("no cache of the lab: %v", err))
 		}
 		cache = filepath.Join(base, "kubectl-upgrade-lab")
 	}
 	found, err := filepath.Glob(filepath.Join(cache, "bin", what, "v*", name))
 	if err != nil || len(found) == 0 {
-		t.Skipf("the lab has built no %s (make lab-build)", name)
+		unable(t, fmt.Sprintf("the lab has built no %s (make lab-build)", name))
 	}
 	return slices.Max(found)
+}
+
+// unable skips the test on a developer's machine. In CI, which builds the lab first, nothing may be skipped.
+func unable(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
 }
 
 func run(t testing.TB, dir, program string, args ...string) {
