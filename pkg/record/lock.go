@@ -141,7 +141,7 @@ func (l *Lock) ofTheDead(ctx context.Context, have *corev1.ConfigMap, claim Clai
 	}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	for still := 0; still < watchFor; still++ {
+	for range watchFor {
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("watch lock of %s: %w", held.Holder, context.Cause(ctx))

@@ -29,113 +29,113 @@ const token = "test"
 const startTime = 2 * time.Minute
 
 // Start gives the way to an API server that lives as long as the test. The test is skipped where the lab was never built, but not in CI.
-func Start(t testing.TB) *rest.Config {
-	t.Helper()
-	etcd, server := binary(t, "etcd", "server"), binary(t, "kubernetes", "kube-apiserver")
-	dir := t.TempDir()
-	client, peer, port := freePort(t), freePort(t), freePort(t)
-	run(t, dir, etcd, "--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
+func Start(tb testing.TB) *rest.Config {
+	tb.Helper()
+	etcd, server := binary(tb, "etcd", "server"), binary(tb, "kubernetes", "kube-apiserver")
+	dir := tb.TempDir()
+	client, peer, port := freePort(tb), freePort(tb), freePort(tb)
+	run(tb, dir, etcd, "--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
 		"--listen-client-urls=http://"+client, "--advertise-client-urls=http://"+client,
 		"--listen-peer-urls=http://"+peer, "--initial-advertise-peer-urls=http://"+peer, "--initial-cluster=default=http://"+peer)
-	key := serviceAccountKey(t, dir)
+	key := serviceAccountKey(tb, dir)
 	tokens := filepath.Join(dir, "tokens.csv")
 	if err := os.WriteFile(tokens, []byte(token+",admin,admin,system:masters\n"), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	_, number, err := net.SplitHostPort(port)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	run(t, dir, server, "--etcd-servers=http://"+client, "--bind-address=127.0.0.1", "--secure-port="+number, "--cert-dir="+filepath.Join(dir, "pki"),
+	run(tb, dir, server, "--etcd-servers=http://"+client, "--bind-address=127.0.0.1", "--secure-port="+number, "--cert-dir="+filepath.Join(dir, "pki"),
 		"--authorization-mode=RBAC", "--token-auth-file="+tokens, "--service-cluster-ip-range=10.0.0.0/24",
 		"--service-account-issuer=https://test.invalid", "--service-account-key-file="+key, "--service-account-signing-key-file="+key)
 	config := &rest.Config{Host: "https://" + port, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
-	await(t, config, filepath.Join(dir, "kube-apiserver.log"))
+	await(tb, config, filepath.Join(dir, "kube-apiserver.log"))
 	return config
 }
 
 // binary finds the newest build of a program in the lab's cache.
-func binary(t testing.TB, what, name string) string {
-	t.Helper()
+func binary(tb testing.TB, what, name string) string {
+	tb.Helper()
 	cache := os.Getenv("LAB_CACHE")
 	if cache == "" {
 		base, err := os.UserCacheDir()
 		if err != nil {
-			unable(t, fmt.Sprintf("no cache of the lab: %v", err))
+			unable(tb, fmt.Sprintf("no cache of the lab: %v", err))
 		}
 		cache = filepath.Join(base, "kubectl-upgrade-lab")
 	}
 	found, err := filepath.Glob(filepath.Join(cache, "bin", what, "v*", name))
 	if err != nil || len(found) == 0 {
-		unable(t, fmt.Sprintf("the lab has built no %s (make lab-build)", name))
+		unable(tb, fmt.Sprintf("the lab has built no %s (make lab-build)", name))
 	}
 	return slices.Max(found)
 }
 
 // unable skips the test on a developer's machine. In CI, which builds the lab first, nothing may be skipped.
-func unable(t testing.TB, why string) {
-	t.Helper()
+func unable(tb testing.TB, why string) {
+	tb.Helper()
 	if os.Getenv("CI") != "" {
-		t.Fatal(why)
+		tb.Fatal(why)
 	}
-	t.Skip(why)
+	tb.Skip(why)
 }
 
-func run(t testing.TB, dir, program string, args ...string) {
-	t.Helper()
+func run(tb testing.TB, dir, program string, args ...string) {
+	tb.Helper()
 	log, err := os.Create(filepath.Join(dir, filepath.Base(program)+".log"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		cancel()
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		_ = cmd.Wait() // it was killed
 		log.Close()
 	})
 }
 
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(tb testing.TB) string {
+	tb.Helper()
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer l.Close()
 	return l.Addr().String()
 }
 
-func serviceAccountKey(t testing.TB, dir string) string {
-	t.Helper()
+func serviceAccountKey(tb testing.TB, dir string) string {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	der, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	path := filepath.Join(dir, "service-account.key")
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
 
 // await waits until the server answers and has made the namespaces that every cluster has.
-func await(t testing.TB, config *rest.Config, log string) {
-	t.Helper()
+func await(tb testing.TB, config *rest.Config, log string) {
+	tb.Helper()
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), startTime)
+	ctx, cancel := context.WithTimeout(tb.Context(), startTime)
 	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -147,7 +147,7 @@ func await(t testing.TB, config *rest.Config, log string) {
 		select {
 		case <-ctx.Done():
 			text, readErr := os.ReadFile(log)
-			t.Fatal(fmt.Errorf("API server does not answer: %w: %s", errors.Join(err, readErr), text))
+			tb.Fatal(fmt.Errorf("API server does not answer: %w: %s", errors.Join(err, readErr), text))
 		case <-tick.C:
 		}
 	}
