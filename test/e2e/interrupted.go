@@ -103,8 +103,11 @@ func (e *env) controlPlaneUpgraded(ctx context.Context) (bool, error) {
 	return len(pods.Items) > 0, nil
 }
 
-// isHalf wants workers that the upgrade has not come to.
+// isHalf wants workers that the upgrade has not come to, and a record for whoever comes next.
 func (e *env) isHalf(s snapshot) error {
+	if !s.recorded() {
+		return errors.New("the cluster has no record of the upgrade that is not finished")
+	}
 	for _, n := range e.lab.info.Nodes {
 		if k := s["node "+n.Name+" kubelet"]; n.Role == "worker" && k != e.lab.info.Kubernetes {
 			return fmt.Errorf("kubelet of %s is at %s: the interrupt came too late to prove anything", n.Name, k)

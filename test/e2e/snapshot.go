@@ -19,6 +19,7 @@ type snapshot map[string]string
 const (
 	agentNamespace = "kubectl-upgrade"
 	lockName       = "kubectl-upgrade-lock"
+	recordName     = "kubectl-upgrade-run"
 	workDir        = "/var/lib/kubectl-upgrade"
 )
 
@@ -129,6 +130,12 @@ func (s snapshot) clean() error {
 		return fmt.Errorf("left behind:\n%s", strings.Join(left, "\n"))
 	}
 	return nil
+}
+
+// recorded tells whether the cluster has a record of an upgrade that is not finished.
+func (s snapshot) recorded() bool {
+	_, ok := s["ConfigMap "+recordName]
+	return ok
 }
 
 // diff says what is not as before, line by line; nothing is an empty string.
