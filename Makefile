@@ -66,6 +66,10 @@ agent-image: build ## Put the agent in an image: push it to AGENT_IMAGE, or writ
 etcd-binaries: ## Build the etcd releases that etcd-migrate brings along into your cache (minutes, once)
 	go run ./hack/etcd
 
+.PHONY: test-etcd
+test-etcd: ## Try etcd-migrate on the data of real etcd servers, from 2.3 to 3.7
+	ETCD_BIN_DIR=$$(go run ./hack/etcd) go test -tags realetcd -timeout 60m ./test/etcd
+
 .PHONY: lab-build
 lab-build: ## Fill the lab's cache for TOPOLOGY
 	$(LAB) build --topology $(TOPOLOGY)

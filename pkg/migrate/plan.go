@@ -196,6 +196,11 @@ func (p *Plan) single(i *datadir.Info, convert bool) {
 		p.add(Convert, from)
 		p.add(Run, from)
 		v2Left = false
+	} else if i.State != nil && i.State.From2 && hops.Compare(from, "3.5") < 0 {
+		// 3.5 would play the log from 2.x on, and hold itself for one that is not capable of v3 until its next snapshot.
+		p.add(Run, from)
+		p.add(Rebase, from)
+		v2Left = false
 	}
 	for _, m := range hops.Between(from, p.To) {
 		// The servers up to 3.5 write requests of the v2 API into the log when they start and when they agree on a

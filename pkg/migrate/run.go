@@ -270,7 +270,7 @@ func (m *migration) serve(ctx context.Context, s Step, dir datadir.Dir, info *da
 			o.Name, o.ClientURLs = max(member.Name, o.Name), member.ClientURLs
 		}
 	}
-	srv, err := server.Start(o)
+	srv, err := server.Start(ctx, o)
 	if err != nil {
 		return err
 	}

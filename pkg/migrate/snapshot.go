@@ -152,10 +152,6 @@ func (m *Manifest) take(db *datadir.Database) {
 
 // Verify checks a snapshot: its sum, every page of it, its manifest if there is one, and that a server serves it.
 func Verify(ctx context.Context, o Options, file string) (*Manifest, error) {
-	status, err := snapshot.NewV3(zap.NewNop()).Status(file)
-	if err != nil {
-		return nil, fmt.Errorf("verify %s: %w", file, err)
-	}
 	m := &Manifest{}
 	if data, err := os.ReadFile(manifestOf(file)); err == nil {
 		if err := json.Unmarshal(data, m); err != nil {
@@ -165,6 +161,10 @@ func Verify(ctx context.Context, o Options, file string) (*Manifest, error) {
 		return nil, fmt.Errorf("verify %s: %w", file, err)
 	}
 	if err := m.sum(file); err != nil {
+		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	status, err := snapshot.NewV3(zap.NewNop()).Status(file)
+	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", file, err)
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(file), ".verify-")
@@ -190,7 +190,8 @@ func Verify(ctx context.Context, o Options, file string) (*Manifest, error) {
 	return m, nil
 }
 
-// sum compares the sum that the file ends in with the manifest's. That it fits the content is seen when it is restored.
+// sum compares the sum that the file ends in with what comes before it, and with the manifest's. It has to come first:
+// whoever walks the pages of a broken database may not come back.
 func (m *Manifest) sum(file string) error {
 	f, err := os.Open(file)
 	if err != nil {
@@ -201,12 +202,23 @@ func (m *Manifest) sum(file string) error {
 	if err != nil {
 		return err
 	}
-	last := make([]byte, sha256.Size)
-	if _, err := f.ReadAt(last, max(0, info.Size()-sha256.Size)); err != nil {
+	if info.Size()%512 != sha256.Size {
+		return errors.New("it does not end in a sum: it was cut off, or is a copied database")
+	}
+	h := sha256.New()
+	if _, err := io.CopyN(h, f, info.Size()-sha256.Size); err != nil {
 		return err
 	}
-	if have := hex.EncodeToString(last); m.SHA256 != "" && have != m.SHA256 {
-		return fmt.Errorf("it ends in the sum %s, and its manifest says %s", have, m.SHA256)
+	last, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	have, want := hex.EncodeToString(h.Sum(nil)), hex.EncodeToString(last)
+	if have != want {
+		return fmt.Errorf("its sum is %s, and it says %s", have, want)
+	}
+	if m.SHA256 != "" && have != m.SHA256 {
+		return fmt.Errorf("its sum is %s, and its manifest says %s", have, m.SHA256)
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func ReadDB(path string) (db *Database, err error) {
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
 		return nil, fmt.Errorf("read database %s: it is empty", path)
 	}
-	b, err := bolt.Open(path, 0o400, &bolt.Options{ReadOnly: true, Timeout: time.Second, PreLoadFreelist: true})
+	b, err := bolt.Open(path, 0o400, &bolt.Options{ReadOnly: true, Timeout: time.Second})
 	if errors.Is(err, bolt.ErrTimeout) { //nolint:staticcheck // its new home is an internal package's
 		return nil, fmt.Errorf("read database %s: %w", path, ErrInUse)
 	}
@@ -80,13 +80,25 @@ func ReadDB(path string) (db *Database, err error) {
 	db = &Database{live: map[string]bool{}}
 	err = b.View(func(tx *bolt.Tx) error {
 		db.Size = tx.Size()
-		db.Free = int64(b.Stats().FreePageN) * int64(b.Info().PageSize)
+		db.Free = db.Size - used(tx)*int64(b.Info().PageSize)
 		return errors.Join(db.readKeys(tx), db.readMeta(tx), db.readMembers(tx), db.readRest(tx))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read database %s: %w", path, err)
 	}
 	return db, nil
+}
+
+// used counts the pages in use. Bolt's own list of free pages may not be in the file; to make it anew, bolt walks the
+// pages in a goroutine of its own, where a broken one ends the process.
+func used(tx *bolt.Tx) int64 {
+	pages := 2 // the two that say where everything is
+	_ = tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
+		s := b.Stats()
+		pages += s.BranchPageN + s.BranchOverflowN + s.LeafPageN + s.LeafOverflowN
+		return nil
+	})
+	return int64(pages)
 }
 
 // each visits a bucket that may not be there.

@@ -17,14 +17,14 @@ var ErrInUse = errors.New("data directory is in use")
 // Servers hold a lock on the newest file of their log: 2.x with flock(2), later ones with an open file description lock.
 func (d Dir) Lock() (release func(), err error) {
 	var held []*os.File
-	release = func() {
+	closeAll := func() {
 		for _, f := range held {
 			f.Close()
 		}
 	}
 	defer func() {
 		if err != nil {
-			release()
+			closeAll()
 		}
 	}()
 	paths := []string{filepath.Join(string(d), StateDir, "lock")}
@@ -50,7 +50,7 @@ func (d Dir) Lock() (release func(), err error) {
 		}
 		f.Close()
 	}
-	return release, nil
+	return closeAll, nil
 }
 
 func lockFile(path string) (*os.File, error) {

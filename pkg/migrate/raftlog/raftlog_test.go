@@ -24,19 +24,19 @@ type member struct {
 	w         *wal.WAL
 }
 
-func newMember(t testing.TB) *member {
-	t.Helper()
-	dir := t.TempDir()
-	m := &member{t: t, wal: filepath.Join(dir, "wal"), snap: filepath.Join(dir, "snap")}
+func newMember(tb testing.TB) *member {
+	tb.Helper()
+	dir := tb.TempDir()
+	m := &member{t: tb, wal: filepath.Join(dir, "wal"), snap: filepath.Join(dir, "snap")}
 	if err := os.Mkdir(m.snap, 0o700); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	meta, err := proto.Marshal(&etcdserverpb.Metadata{NodeID: new(uint64(0xa)), ClusterID: new(uint64(0xc))})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if m.w, err = wal.Create(zap.NewNop(), m.wal, meta); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }

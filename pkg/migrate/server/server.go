@@ -47,8 +47,8 @@ type Server struct {
 }
 
 // Start starts it. It ends with this process, however that ends.
-func Start(o Options) (*Server, error) {
-	client, peer, err := twoPorts()
+func Start(ctx context.Context, o Options) (*Server, error) {
+	client, peer, err := twoPorts(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +116,10 @@ func minorOf(version string) int {
 	return major*100 + minor
 }
 
-func twoPorts() (client, peer string, err error) {
+func twoPorts(ctx context.Context) (client, peer string, err error) {
 	var l [2]net.Listener
 	for i := range l {
-		if l[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		if l[i], err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 			return "", "", fmt.Errorf("find a free port: %w", err)
 		}
 		defer l[i].Close()
@@ -150,7 +150,10 @@ func (s *Server) Await(ctx context.Context) error {
 		if err == nil {
 			seen = v
 			if minorOf(v.Server) == want && minorOf(v.Cluster) == want && (want < 306 || minorOf(v.Storage) == want) {
-				return nil
+				if want < 300 {
+					return nil
+				}
+				return s.answer(ctx)
 			}
 		}
 		select {

@@ -54,20 +54,21 @@ func (w Work) generation(n int) string { return w.state("generations", fmt.Sprin
 // It says what it did, or nothing.
 func (w Work) Recover() (string, error) {
 	data, err := os.ReadFile(w.journal())
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if !exists(string(w.Dir())) {
+			return "", nil
+		}
+		data = []byte("{}") // it was interrupted before it could say what it does
+	case err != nil:
 		return "", fmt.Errorf("read journal: %w", err)
 	}
 	var j Journal
-	if err == nil {
-		if err := json.Unmarshal(data, &j); err != nil {
-			return "", fmt.Errorf("read journal: %w", err)
-		}
+	if err := json.Unmarshal(data, &j); err != nil {
+		return "", fmt.Errorf("read journal: %w", err)
 	}
 	if j.Ready {
 		return "completed the swap that was interrupted", w.complete(j)
-	}
-	if !exists(string(w.Dir())) && err != nil {
-		return "", nil
 	}
 	if err := w.discard(); err != nil {
 		return "", err

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v2error"
@@ -32,6 +33,8 @@ type State struct {
 	Removed map[uint64]bool
 	// Writes counts the requests in the log after the snapshot that 3.6 would refuse to start over, see Leftover.
 	Writes int
+	// From2 says that the log, and not the snapshot, holds the time in which the cluster's version was 2.x.
+	From2 bool
 	// Synced is the newest time at which a leader let keys expire.
 	Synced time.Time
 
@@ -109,6 +112,9 @@ func (s *State) request(r *Request) error {
 	ttl := v2store.TTLOptionSet{Refresh: r.Refresh != nil && *r.Refresh}
 	if r.Expiration != 0 {
 		ttl.ExpireTime = time.Unix(0, r.Expiration)
+	}
+	if r.Method == "PUT" && r.Path == clusterPrefix+"/version" && strings.HasPrefix(r.Val, "2.") {
+		s.From2 = true
 	}
 	compare := r.PrevIndex > 0 || r.PrevValue != ""
 	if r.Method == "PUT" && memberAttributes.MatchString(r.Path) {

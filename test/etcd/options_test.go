@@ -1,0 +1,17 @@
+//go:build realetcd
+
+package etcd
+
+import (
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
+)
+
+func options(t testing.TB, dir, to string) migrate.Options {
+	t.Helper()
+	return migrate.Options{Dir: datadir.Dir(dir), To: to, BinDir: binDir(t), Strategy: migrate.Auto, Timeout: limit, Keep: 2, Log: zap.NewNop()}
+}
