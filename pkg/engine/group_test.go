@@ -25,8 +25,9 @@ func TestFailureLetsNeighboursFinish(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &bench{actions: map[string]action{
-					"1/w/a": {do: func(context.Context) error { return errors.New("broken node") }},
-					"1/x/a": {do: func(context.Context) error { <-time.After(time.Second); return nil }},
+					// It fails when its neighbour has begun, and before that one ends.
+					"1/w/a": {do: func(context.Context) error { <-time.After(time.Second); return errors.New("broken node") }},
+					"1/x/a": {do: func(context.Context) error { <-time.After(2 * time.Second); return nil }},
 				}}
 				ph := phase("1", 2, "w", "x", "y", "z")
 				ph.MaxFailures = tt.maxFailures
