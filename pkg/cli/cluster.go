@@ -7,9 +7,13 @@ import (
 )
 
 func newCluster(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	r := &runner{in: in, flags: flags}
+	return newClusterWith(&runner{in: in}, flags)
+}
+
+func newClusterWith(r *runner, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	r.flags, r.needTo = flags, true
 	cmd := &cobra.Command{
-		Use:                   "cluster --to VERSION",
+		Use:                   "cluster (--to VERSION | --plan FILE)",
 		DisableFlagsInUseLine: true,
 		Short:                 "Upgrade the control plane and every node to a Kubernetes version",
 		Long: templates.LongDesc(`
@@ -19,7 +23,11 @@ func newCluster(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comm
 			Then the control plane is upgraded, minor by minor, and node by node: cordon, drain, packages, kubelet, uncordon.
 			The next node waits until the one before is Ready and the control plane answers from every host.
 
-			Run the same command again to continue an upgrade that was cut short.`),
+			With --plan, exactly the plan of a file is run: it brings the version and every choice with it, and is refused if the plan
+			that would be made now is another one.
+
+			Run the same command again to continue an upgrade that was cut short. What is left of a saved plan is another plan; the
+			command to go on with is printed.`),
 		Example: templates.Examples(`
 			# Upgrade the cluster of the current context
 			kubectl upgrade cluster --to v1.34.2
@@ -30,17 +38,22 @@ func newCluster(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comm
 			# Show the plan and change nothing
 			kubectl upgrade cluster --to v1.34.2 --dry-run
 
+			# Have a plan looked through, and run that and nothing else
+			kubectl upgrade plan --to v1.34.2 -o json > plan.json
+			kubectl upgrade cluster --plan plan.json
+
 			# Upgrade without asking, and keep the report
 			kubectl upgrade cluster --to v1.34.2 --yes -o json > report.json`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
-	cmd.Flags().StringVar(&r.to, "to", "", "The Kubernetes version to upgrade to, such as v1.34.2. (required)")
+	r.typed = cmd.Flags()
+	cmd.Flags().StringVar(&r.to, "to", "", "The Kubernetes version to upgrade to, such as v1.34.2. (required, unless --plan brings it)")
+	cmd.Flags().StringVar(&r.planFile, "plan", "", "File with the only plan to run, as 'kubectl upgrade plan -o json' prints it.")
 	cmd.Flags().BoolVarP(&r.yes, "yes", "y", false, "Do not ask for confirmation of the plan.")
 	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "Stop after the plan.")
 	cmd.Flags().BoolVar(&r.noProbe, "no-probe", false, "Do not measure whether the API endpoint answers during the upgrade.")
 	r.add(cmd.Flags())
-	r.needTo = true
 	return cmd
 }
 
@@ -59,8 +72,8 @@ func newPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command
 			# What can this cluster be upgraded to, and how
 			kubectl upgrade plan
 
-			# The plan for a version, as JSON
-			kubectl upgrade plan --to v1.34.2 -o json`),
+			# The plan for a version, to be run later with "kubectl upgrade cluster --plan plan.json"
+			kubectl upgrade plan --to v1.34.2 -o json > plan.json`),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}

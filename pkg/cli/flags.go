@@ -66,7 +66,7 @@ func (f *upgradeFlags) options() (upgrade.Options, error) {
 		KeepAgent:    f.keepAgent,
 		Plan: plan.Options{
 			DeleteEmptyDir: f.deleteEmptyDir, Force: f.force, DisableEviction: f.disableEviction, GracePeriodSeconds: f.gracePeriod,
-			DrainTimeout: f.drainTimeout, IgnoreKubeadmPreflight: f.ignoreKubeadm,
+			DrainTimeout: plan.Duration(f.drainTimeout), IgnoreKubeadmPreflight: f.ignoreKubeadm,
 		},
 	}
 	if err := f.versions(&o); err != nil {

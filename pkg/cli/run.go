@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
@@ -29,6 +30,9 @@ type runner struct {
 	yes     bool
 	dryRun  bool
 	noProbe bool
+	// planFile is the file of a saved plan, and typed are the flags as they were given, then as the plan brings them.
+	planFile string
+	typed    *pflag.FlagSet
 
 	report report.Report
 	empty  bool
@@ -56,6 +60,10 @@ func (r *runner) run(ctx context.Context) error {
 }
 
 func (r *runner) upgrade(ctx context.Context) error {
+	saved, err := r.loadPlan()
+	if err != nil {
+		return err
+	}
 	if r.needTo && r.to == "" {
 		return errors.New("--to is required: the Kubernetes version to upgrade to, such as --to v1.34.2")
 	}
@@ -63,6 +71,7 @@ func (r *runner) upgrade(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	opts.Saved = saved
 	opts.Command = r.command()
 	v := newView(r.in)
 	defer v.Close()
@@ -80,6 +89,9 @@ func (r *runner) upgrade(ctx context.Context) error {
 	p, err := r.prepare(ctx, u)
 	if p != nil {
 		r.report.Findings, r.report.Plan, r.report.Offered, r.report.To = p.Findings, p.Plan, p.Offered, p.To
+	}
+	if stale, ok := errors.AsType[*upgrade.StaleError](err); ok {
+		return r.explainStale(v, stale)
 	}
 	r.showPlan(v, p)
 	if err != nil {
@@ -218,16 +230,24 @@ func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outc
 	fmt.Fprintf(w, "\nto go on:   %s\nto go back: see docs/undo.md; nothing is left half done that the same command does not finish\n", r.report.Next)
 }
 
-// command is what the user typed, to be typed again.
+// command is what the user typed, to be typed again. A saved plan that was begun is stale; what it brought is asked for by flags then.
 func (r *runner) command() string {
+	if r.planFile != "" {
+		return r.withoutPlan("cluster", "plan")
+	}
 	words := []string{"kubectl", "upgrade"}
 	for _, a := range r.in.Args {
-		if strings.ContainsAny(a, " '\"$`\\*?;&|<>()") {
-			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
-		}
-		words = append(words, a)
+		words = append(words, quote(a))
 	}
 	return strings.Join(words, " ")
+}
+
+// quote writes a word as a shell takes it.
+func quote(word string) string {
+	if strings.ContainsAny(word, " '\"$`\\*?;&|<>()") {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
 }
 
 // named tells which context is meant, for a question that must not be answered for the wrong cluster.

@@ -11,22 +11,25 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
-// Options are the operator's choices.
+// Options are the operator's choices. They are part of the plan, so that a saved one can be made again in the same way.
 type Options struct {
-	DeleteEmptyDir     bool
-	Force              bool
-	DisableEviction    bool
-	GracePeriodSeconds int
-	DrainTimeout       time.Duration
+	DeleteEmptyDir     bool     `json:"deleteEmptyDir,omitempty"`
+	Force              bool     `json:"force,omitempty"`
+	DisableEviction    bool     `json:"disableEviction,omitempty"`
+	GracePeriodSeconds int      `json:"gracePeriodSeconds"`
+	DrainTimeout       Duration `json:"drainTimeout"`
 	// IgnoreKubeadmPreflight is handed to kubeadm as --ignore-preflight-errors.
-	IgnoreKubeadmPreflight []string
-	// Workers are the only workers to touch; nil means all.
-	Workers []string
+	IgnoreKubeadmPreflight []string `json:"ignoreKubeadmPreflight,omitempty"`
+	// Via are the releases of minors between that were asked for; what became of them is in the path.
+	Via []version.Version `json:"via,omitempty"`
+	// Selector is the label selector that the workers were chosen by, and Workers those that it meant; nil means all.
+	Selector string   `json:"selector,omitempty"`
+	Workers  []string `json:"workers,omitempty"`
 	// MaxUnavailable is how many workers may be down at once; less than one counts as one.
-	MaxUnavailable int
+	MaxUnavailable int `json:"maxUnavailable,omitempty"`
 	// MaxFailures is how many workers may fail before no other one is started.
-	MaxFailures int
-	PauseAfter  PauseAfter
+	MaxFailures int        `json:"maxFailures,omitempty"`
+	PauseAfter  PauseAfter `json:"pauseAfter,omitempty"`
 }
 
 // Packages is what each node's package manager would do, by node name and by the versions that the node needs.
@@ -39,6 +42,9 @@ type Input struct {
 	Path     []version.Version
 	Packages Packages
 	Options  Options
+	// Saved, if not nil, is a plan that this one is to be held against. What decides nothing but the order of nodes, and
+	// changes all the time, is taken from it: who leads, and how many pods a drain moves.
+	Saved *Plan
 }
 
 // ForCluster computes the plan that brings a cluster along a path of versions.
@@ -52,14 +58,20 @@ func ForCluster(in Input) (*Plan, error) {
 	if len(c.OfRole(cluster.ControlPlane)) == 0 {
 		return nil, fmt.Errorf("plan upgrade: no control-plane node found")
 	}
-	b := &builder{in: in, to: in.Path[len(in.Path)-1], stops: Stops(c, in.Path), leader: c.Leaders.Etcd}
+	b := &builder{in: in, to: in.Path[len(in.Path)-1], stops: Stops(c, in.Path), leaders: c.Leaders}
+	if in.Saved != nil {
+		b.leaders = in.Saved.Leaders
+	}
+	b.leader = b.leaders.Etcd
 	p := &Plan{
 		APIVersion: APIVersion,
-		Kind:       "ClusterUpgradePlan",
+		Kind:       UpgradeKind,
 		Cluster:    ClusterRef{UID: c.UID, Server: c.Server, Context: c.Context},
 		From:       Oldest(c),
 		To:         b.to,
 		Path:       in.Path,
+		Options:    in.Options,
+		Leaders:    b.leaders,
 	}
 	var work []Phase
 	for i := range b.stops {
@@ -96,7 +108,8 @@ type builder struct {
 	in    Input
 	to    version.Version
 	stops []Stop
-	// leader is where etcd's leader will be, as far as the plan itself moves it.
+	// leaders are where the plan starts from; leader is where etcd's leader will be, as far as the plan itself moves it.
+	leaders cluster.Leaders
 	leader  string
 	reasons []string
 	// touched are the nodes that work is planned for, by stop.

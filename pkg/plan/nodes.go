@@ -37,7 +37,7 @@ func (s stop) nodes() []Phase {
 	if len(controlPlanes)+len(workers) == 0 {
 		return nil
 	}
-	controlPlanes, workers = s.leaderLast(controlPlanes), draining(workers)
+	controlPlanes, workers = s.leaderLast(controlPlanes), s.draining(workers)
 	var out []Phase
 	if len(controlPlanes)+len(workers) > 1 {
 		out = append(out, s.mark(slices.Concat(controlPlanes, workers)))
@@ -117,7 +117,7 @@ func (s stop) moveNode(n cluster.Node, ahead []string) Group {
 		s.step(id+"/cordon", "cordon", Cordon, n.Name, CordonParams{Version: v}, true, time.Minute),
 		s.step(id+"/drain", "drain", Drain, n.Name, DrainParams{
 			Version: v, DeleteEmptyDir: o.DeleteEmptyDir, Force: o.Force, DisableEviction: o.DisableEviction, GracePeriodSeconds: o.GracePeriodSeconds,
-		}, true, o.DrainTimeout))
+		}, true, time.Duration(o.DrainTimeout)))
 	if n.Role == cluster.ControlPlane {
 		steps = append(steps, s.moveLeader(id, n, ahead)...)
 	}

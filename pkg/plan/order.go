@@ -26,7 +26,7 @@ func byName(nodes []cluster.Node) []cluster.Node {
 // once, and to a member that stays.
 func (s stop) climbing() (nodes []cluster.Node, reason string) {
 	nodes = byName(s.in.Cluster.OfRole(cluster.ControlPlane))
-	leaders := s.in.Cluster.Leaders
+	leaders := s.leaders
 	rank := func(n cluster.Node) int {
 		switch {
 		case s.begun(n):
@@ -83,14 +83,23 @@ func (s stop) begun(n cluster.Node) bool {
 
 // draining orders workers by how many pods the drain of each moves, fewest first: the pods of the first find no new node yet and may
 // have to move again, those of the others go to nodes that are done. A node that is cordoned by us has begun and goes on.
-func draining(nodes []cluster.Node) []cluster.Node {
+func (b *builder) draining(nodes []cluster.Node) []cluster.Node {
 	out := byName(nodes)
 	rank := func(n cluster.Node) int {
 		if n.CordonedByUs {
 			return -1
 		}
-		return len(n.Pods)
+		return b.podsToMove(n)
 	}
 	slices.SortStableFunc(out, func(a, b cluster.Node) int { return cmp.Compare(rank(a), rank(b)) })
 	return out
+}
+
+func (b *builder) podsToMove(n cluster.Node) int {
+	if b.in.Saved != nil {
+		if i := slices.IndexFunc(b.in.Saved.Nodes, func(o NodeSummary) bool { return o.Name == n.Name }); i >= 0 {
+			return len(b.in.Saved.Nodes[i].Evicted)
+		}
+	}
+	return len(n.Pods)
 }

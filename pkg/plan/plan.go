@@ -8,25 +8,34 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
-// APIVersion names the format of a saved plan.
-const APIVersion = "kubectl-upgrade.io/v1alpha1"
+// APIVersion names the format of a saved plan, and UpgradeKind what is planned.
+const (
+	APIVersion  = "kubectl-upgrade.io/v1alpha1"
+	UpgradeKind = "ClusterUpgradePlan"
+)
 
 // Plan is everything that an upgrade will do, in order.
 type Plan struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	// Digest is the SHA-256 of the plan without this field: what was shown is what runs.
+	// Digest is the SHA-256 of all that the plan does: what was shown is what runs. See func digested.
 	Digest  string          `json:"digest"`
 	Cluster ClusterRef      `json:"cluster"`
 	From    version.Version `json:"from"`
 	To      version.Version `json:"to"`
 	// Path is every version that the control plane goes through; the last is To.
 	Path []version.Version `json:"path"`
+	// Options are the operator's choices that the plan was made with.
+	Options Options `json:"options"`
+	// Leaders are the nodes whose replica of a component led when the plan was made. They decided the order of nodes.
+	Leaders cluster.Leaders `json:"leaders,omitzero"`
 	// Reasons say why the plan is as it is: the order of nodes, how often they are drained.
 	Reasons []string `json:"reasons,omitempty"`
 	// Nodes says for every node where it stands and where it goes.
@@ -144,14 +153,26 @@ func (p *Plan) Empty() bool { return len(p.Phases) == 0 }
 
 // seal computes the digest.
 func (p *Plan) seal() error {
-	p.Digest = ""
-	b, err := json.Marshal(p)
+	b, err := json.Marshal(p.digested())
 	if err != nil {
 		return fmt.Errorf("digest plan: %w", err)
 	}
 	sum := sha256.Sum256(b)
 	p.Digest = "sha256:" + hex.EncodeToString(sum[:])
 	return nil
+}
+
+// digested is the plan without what says nothing of what is done: how this machine reaches the cluster, and the pods that a
+// drain would move now. They have other names an hour later, and the drain takes those that it finds.
+func (p *Plan) digested() Plan {
+	out := *p
+	out.Digest = ""
+	out.Cluster = ClusterRef{UID: p.Cluster.UID}
+	out.Nodes = slices.Clone(p.Nodes)
+	for i := range out.Nodes {
+		out.Nodes[i].Evicted = nil
+	}
+	return out
 }
 
 // Params reads the parameters of a step into the type that belongs to its kind.

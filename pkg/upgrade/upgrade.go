@@ -36,6 +36,8 @@ type Options struct {
 	AgentTimeout time.Duration
 	KeepAgent    bool
 	Plan         plan.Options
+	// Saved, if not nil, is the only plan that may be run.
+	Saved *plan.Plan
 	// Command is what to type to go on when the run does not reach its end.
 	Command string
 }
@@ -122,6 +124,9 @@ func (u *Upgrade) Prepare(ctx context.Context) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := u.sameCluster(p.Cluster); err != nil {
+		return p, err
+	}
 	if err := u.chooseWorkers(ctx, p); err != nil {
 		return p, err
 	}
@@ -150,15 +155,15 @@ func (u *Upgrade) Prepare(ctx context.Context) (*Prepared, error) {
 		}
 	}
 	opts := u.opts.Plan
-	opts.Workers = p.Workers
+	opts.Workers, opts.Selector, opts.Via = p.Workers, u.opts.Selector, u.opts.Via
 	if opts.MaxUnavailable, err = u.maxUnavailable(p); err != nil {
 		return nil, err
 	}
-	p.Plan, err = plan.ForCluster(plan.Input{Cluster: p.Cluster, Path: p.Path, Packages: packages, Options: opts})
+	p.Plan, err = plan.ForCluster(plan.Input{Cluster: p.Cluster, Path: p.Path, Packages: packages, Options: opts, Saved: u.opts.Saved})
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	return p, u.notStale(p.Plan)
 }
 
 // orNil keeps a nil *BlockedError from becoming an error that is not nil.

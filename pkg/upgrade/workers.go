@@ -28,6 +28,7 @@ func (u *Upgrade) chooseWorkers(ctx context.Context, p *Prepared) error {
 			p.Workers = append(p.Workers, n.Name)
 		}
 	}
+	slices.Sort(p.Workers)
 	if len(p.Workers) == 0 {
 		return p.block(preflight.Finding{ID: "selector", Severity: preflight.Error, Object: "--selector " + u.opts.Selector,
 			Message: "no worker has these labels", Fix: "see: kubectl get nodes --show-labels"})

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
+)
+
+// loadPlan reads the saved plan, if one was asked for, and sets the flags as they were when it was made. A flag that the plan
+// decides cannot be given beside it: one of the two would be ignored.
+func (r *runner) loadPlan() (*plan.Plan, error) {
+	if r.planFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(r.planFile)
+	if err != nil {
+		return nil, fmt.Errorf("--plan: %w", err)
+	}
+	p, err := plan.Read(text)
+	if err != nil {
+		return nil, fmt.Errorf("--plan %s: %w", r.planFile, err)
+	}
+	for _, c := range choices(p) {
+		if r.typed.Changed(c.flag) {
+			return nil, fmt.Errorf("--%s: the plan in %s decides that: leave the flag out, or make a new plan with it", c.flag, r.planFile)
+		}
+		if c.value == "" {
+			continue
+		}
+		if err := r.typed.Set(c.flag, c.value); err != nil {
+			return nil, fmt.Errorf("--plan %s: %w", r.planFile, err)
+		}
+	}
+	return p, nil
+}
+
+// choice is a flag and what it has to be for a plan to be made again; an empty value leaves the flag's default.
+type choice struct{ flag, value string }
+
+func choices(p *plan.Plan) []choice {
+	o := p.Options
+	via := make([]string, 0, len(o.Via))
+	for _, v := range o.Via {
+		via = append(via, v.String())
+	}
+	return []choice{
+		{"to", p.To.String()},
+		{"via", strings.Join(via, ",")},
+		{"selector", o.Selector},
+		{"max-unavailable", strconv.Itoa(max(1, o.MaxUnavailable))},
+		{"max-failures", strconv.Itoa(o.MaxFailures)},
+		{"pause-after", string(o.PauseAfter)},
+		{"delete-emptydir-data", strconv.FormatBool(o.DeleteEmptyDir)},
+		{"force", strconv.FormatBool(o.Force)},
+		{"disable-eviction", strconv.FormatBool(o.DisableEviction)},
+		{"grace-period", strconv.Itoa(o.GracePeriodSeconds)},
+		{"drain-timeout", time.Duration(o.DrainTimeout).String()},
+		{"kubeadm-ignore-preflight-errors", strings.Join(o.IgnoreKubeadmPreflight, ",")},
+	}
+}
+
+// explainStale gives the error and the commands that lead on.
+func (r *runner) explainStale(v ui.View, stale *upgrade.StaleError) error {
+	r.report.Next = r.withoutPlan("plan", "plan", "output", "yes", "dry-run", "no-probe", "keep-agent") + " -o json > " + quote(r.planFile)
+	v.Pause(func() {
+		fmt.Fprintf(r.in.ErrOut, "\nto make a new plan: %s\nto go on with a plan that was begun and cut short: %s\n", r.report.Next, r.command())
+	})
+	return stale
+}
+
+// withoutPlan writes a command with all flags that are not as by default, but for some: those that were typed, and those that the
+// saved plan brought.
+func (r *runner) withoutPlan(command string, except ...string) string {
+	words := []string{"kubectl", "upgrade", command}
+	r.typed.Visit(func(f *pflag.Flag) {
+		value := f.Value.String()
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			value = strings.Join(list.GetSlice(), ",")
+		}
+		if f.Value.String() == f.DefValue || slices.Contains(except, f.Name) {
+			return
+		}
+		words = append(words, quote("--"+f.Name+"="+value))
+	})
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,44 @@
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Read reads a saved plan: one by itself, or the report of "kubectl upgrade plan -o json" that holds it. A plan whose digest is
+// not that of its content was changed by hand, and nobody has ever been shown it.
+func Read(saved []byte) (*Plan, error) {
+	var doc struct {
+		APIVersion string          `json:"apiVersion"`
+		Kind       string          `json:"kind"`
+		Plan       json.RawMessage `json:"plan"`
+	}
+	if err := json.Unmarshal(saved, &doc); err != nil {
+		return nil, fmt.Errorf("read plan: it is not JSON: %w", err)
+	}
+	if doc.APIVersion != APIVersion {
+		return nil, fmt.Errorf("read plan: its apiVersion is %q, want %q", doc.APIVersion, APIVersion)
+	}
+	switch {
+	case doc.Kind == UpgradeKind:
+		doc.Plan = saved
+	case doc.Plan == nil:
+		return nil, fmt.Errorf("read plan: there is none in this %s", doc.Kind)
+	}
+	var p Plan
+	if err := json.Unmarshal(doc.Plan, &p); err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	if p.Kind != UpgradeKind {
+		return nil, fmt.Errorf("read plan: its kind is %q, want %q", p.Kind, UpgradeKind)
+	}
+	have := p.Digest
+	if err := p.seal(); err != nil {
+		return nil, err
+	}
+	if p.Digest != have {
+		return nil, errors.New("read plan: its digest is not that of its content: it was changed after it was made, or made by another release")
+	}
+	return &p, nil
+}
