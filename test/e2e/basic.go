@@ -10,7 +10,7 @@ import (
 // basic upgrades a cluster under load in one go, and proves by the cluster itself that all of it is new, none of it is
 // damaged, and nobody was left without an answer.
 func basic(ctx context.Context, e *env) error {
-	u, err := e.upgradeUnderLoad(ctx)
+	u, err := e.upgradeUnderLoad(ctx, e.product.run)
 	if err != nil || u == nil {
 		return err
 	}
@@ -25,8 +25,8 @@ type upgrade struct {
 	outcome         outcome
 }
 
-// upgradeUnderLoad runs the upgrade while the workload answers and the nodes are watched. One that failed has been told of, and is nil.
-func (e *env) upgradeUnderLoad(ctx context.Context) (*upgrade, error) {
+// upgradeUnderLoad has the upgrade run while the workload answers and the nodes are watched. One that failed has been told of, and is nil.
+func (e *env) upgradeUnderLoad(ctx context.Context, run func(context.Context, call) (outcome, error)) (*upgrade, error) {
 	if err := e.deployWorkload(ctx); err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (e *env) upgradeUnderLoad(ctx context.Context) (*upgrade, error) {
 	if e.interrupt {
 		e.check(interruptedName, func() error { return e.halfWay(ctx, c) })
 	}
-	u.outcome, err = e.product.run(ctx, c)
+	u.outcome, err = run(ctx, c)
 	u.finished = time.Now()
 	u.seen = w.stop()
 	if err != nil {

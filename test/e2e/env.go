@@ -27,6 +27,8 @@ type env struct {
 	only     *regexp.Regexp
 	// interrupt has basic's upgrade cut short and continued, instead of a second upgrade only for that.
 	interrupt bool
+	// seed chooses what is left to chance.
+	seed uint64
 	// bills are what the upgrades of availability cost, by who did them.
 	bills map[string]*bill
 }

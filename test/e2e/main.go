@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"regexp"
@@ -33,6 +34,7 @@ var scenarios = map[string]scenario{
 	"bad-input":       on("basic", badInput),
 	"all":             on("basic", all),
 	"demo":            on("basic", demo),
+	"kill":            on("basic", kill),
 	"ha-three-minors": on("ha", haThreeMinors),
 	"availability":    on("ha", haThreeMinors, byHand),
 }
@@ -44,6 +46,7 @@ func run() int {
 	keep := flag.Bool("keep", false, "leave the cluster standing")
 	only := flag.String("only", "", "of bad-input, only the rows whose names match this regular expression")
 	topology := flag.String("topology", "", "topology of the cluster (default: the scenario's own)")
+	seed := flag.Uint64("seed", rand.Uint64(), "chooses what is left to chance")
 	flag.Parse()
 	if *name == "" {
 		*name = "e2e"
@@ -68,7 +71,7 @@ func run() int {
 	defer stop()
 	t := &tally{}
 	began := time.Now()
-	e := &env{tally: t, only: rows, topology: todo.topology}
+	e := &env{tally: t, only: rows, topology: todo.topology, seed: *seed}
 	for i, part := range todo.parts {
 		last := i == len(todo.parts)-1
 		if err := e.during(ctx, *name, last && (*keep || *chosen == "demo"), part); err != nil {

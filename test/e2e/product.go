@@ -31,6 +31,8 @@ type call struct {
 	home string
 	// show passes everything through to the person who looks on.
 	show bool
+	// said, if set, is given every line of standard error as it comes.
+	said func(line string)
 }
 
 func (c call) String() string { return "kubectl upgrade " + strings.Join(c.args, " ") }
@@ -117,6 +119,9 @@ func (p *product) start(ctx context.Context, c call) (*process, error) {
 		r.cmd.Env = append(r.cmd.Env, "HOME="+c.home)
 	}
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
+	if c.said != nil {
+		r.cmd.Stderr = io.MultiWriter(&r.stderr, &byLine{say: c.said})
+	}
 	if c.show {
 		r.cmd.Stdout, r.cmd.Stderr = os.Stdout, io.Writer(os.Stderr)
 	} else {
@@ -130,6 +135,24 @@ func (p *product) start(ctx context.Context, c call) (*process, error) {
 		r.err = r.cmd.Wait()
 	}()
 	return r, nil
+}
+
+// byLine cuts what is written into lines.
+type byLine struct {
+	say  func(string)
+	rest []byte
+}
+
+func (b *byLine) Write(p []byte) (int, error) {
+	b.rest = append(b.rest, p...)
+	for {
+		line, after, whole := bytes.Cut(b.rest, []byte("\n"))
+		if !whole {
+			return len(p), nil
+		}
+		b.say(string(line))
+		b.rest = after
+	}
 }
 
 func (r *process) signal(s syscall.Signal) error {

@@ -10,7 +10,7 @@ func haThreeMinors(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	u, err := e.upgradeUnderLoad(ctx)
+	u, err := e.upgradeUnderLoad(ctx, e.product.run)
 	l.stop()
 	if err != nil || u == nil {
 		return err
