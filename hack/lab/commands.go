@@ -19,7 +19,7 @@ import (
 )
 
 var commands = map[string]func(context.Context, []string) error{
-	"up": up, "down": down, "build": fill, "list": list, "info": info, "kubeconfig": kubeconfig, "exec": execute, "logs": logs, "engine": startEngine,
+	"up": up, "down": down, "build": fill, "list": list, "info": info, "kubeconfig": kubeconfig, "exec": execute, "power": power, "logs": logs, "engine": startEngine,
 }
 
 // loadTopology takes the name of a built-in topology or the path of a file.
@@ -208,6 +208,25 @@ func execute(ctx context.Context, args []string) error {
 	cmd := exec.CommandContext(ctx, "docker", append([]string{"exec", "-i", n.Container}, rest[1:]...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd.Run()
+}
+
+func power(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("power", flag.ContinueOnError)
+	s, err := named(fs, args)
+	if err != nil {
+		return err
+	}
+	rest := fs.Args()
+	if len(rest) != 2 {
+		return errors.New("power: want off|on MACHINE")
+	}
+	switch rest[0] {
+	case "off":
+		return s.PowerOff(ctx, rest[1])
+	case "on":
+		return s.PowerOn(ctx, rest[1])
+	}
+	return fmt.Errorf("power: want off or on, not %q", rest[0])
 }
 
 func logs(ctx context.Context, args []string) error {

@@ -22,6 +22,7 @@ const usage = `Usage: go run . COMMAND
   info       --name NAME [-o json]                         describe a cluster
   kubeconfig --name NAME                                   print the kubeconfig path
   exec       --name NAME NODE -- CMD...                    run a command on a node
+  power      --name NAME off|on MACHINE                    pull the plug of a node or of infra, and put it back
   logs       --name NAME --to DIR                          collect logs
   engine                                                   make sure that a docker engine runs
 

@@ -14,7 +14,9 @@ func basic(ctx context.Context, e *env) error {
 	if err != nil || u == nil {
 		return err
 	}
-	return e.measure(u, e.prove(ctx, u))
+	failed := e.prove(ctx, u)
+	e.check("every kubelet was restarted once", func() error { return e.restartedOnce(ctx, u.began) })
+	return e.measure(u, failed)
 }
 
 // upgrade is one upgrade of a cluster and what was seen of it.
@@ -68,7 +70,6 @@ func (e *env) prove(ctx context.Context, u *upgrade) (failed int) {
 	e.check("nodes are exactly as before", func() error { return sameNodes(u.before, u.after) })
 	e.check("every node was cordoned once, one at a time", func() error { return u.seen.oneAtATime(e.lab.info.nodes()) })
 	e.check("every node was drained once, says the audit log", func() error { return e.drainedOnce(ctx, u.began) })
-	e.check("every kubelet was restarted once", func() error { return e.restartedOnce(ctx, u.began) })
 	e.check("nothing of ours is left", func() error { return errors.Join(u.after.clean(), e.noWorkDir(ctx)) })
 	failed = -1
 	e.check("the workload answered all the time", func() (err error) {

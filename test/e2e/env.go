@@ -29,6 +29,8 @@ type env struct {
 	interrupt bool
 	// seed chooses what is left to chance.
 	seed uint64
+	// rebooted is a node whose containers have not lived through the upgrade.
+	rebooted string
 	// bills are what the upgrades of availability cost, by who did them.
 	bills map[string]*bill
 }

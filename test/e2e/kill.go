@@ -23,6 +23,7 @@ func kill(ctx context.Context, e *env) error {
 	}
 	e.check("runs were killed at every step's beginning and at random instants inside of steps", k.enough)
 	failed := e.prove(ctx, u)
+	e.check("every kubelet was restarted once", func() error { return e.restartedOnce(ctx, u.began) })
 	e.check("no package was installed twice, says apt's history", func() error { return e.installedOnce(ctx, u.began) })
 	e.check("kubeadm did its work on each node once, says systemd's journal", func() error { return e.kubeadmOnce(ctx, u.began) })
 	e.figure("kills_at_step_boundaries", len(k.began), "runs")

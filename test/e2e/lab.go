@@ -106,6 +106,14 @@ func (l *lab) down(ctx context.Context) error {
 	return l.show(ctx, "down", "--name", l.name)
 }
 
+// power pulls the plug of a machine, or puts it back.
+func (l *lab) power(ctx context.Context, to, machine string) error {
+	if err := l.show(ctx, "power", "--name", l.name, to, machine); err != nil {
+		return fmt.Errorf("switch %s %s: %w", machine, to, err)
+	}
+	return nil
+}
+
 // logs collects all that explains the cluster.
 func (l *lab) logs(ctx context.Context, to string) error {
 	return l.show(ctx, "logs", "--name", l.name, "--to", to)

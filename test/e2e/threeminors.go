@@ -16,6 +16,7 @@ func haThreeMinors(ctx context.Context, e *env) error {
 		return err
 	}
 	failed := e.prove(ctx, u)
+	e.check("every kubelet was restarted once", func() error { return e.restartedOnce(ctx, u.began) })
 	e.check("every minor ran on every control-plane node, in order", func() error {
 		a, err := e.auditSince(ctx, u.began)
 		if err != nil {
