@@ -39,6 +39,17 @@ type upgradeFlags struct {
 }
 
 func (f *upgradeFlags) add(fs *pflag.FlagSet) {
+	f.addCommon(fs)
+	fs.StringSliceVar(&f.via, "via", nil, "Releases to pass through, such as v1.33.6,v1.34.2. By default the newest that the package sources offer of each minor between.")
+	fs.StringVarP(&f.selector, "selector", "l", "", "Label selector of the workers to upgrade; the others are left as they are. The control plane is always upgraded.")
+	fs.StringVar(&f.maxUnavailable, "max-unavailable", "1", "How many workers may be down at once: a number, or a percentage of all workers.")
+	fs.IntVar(&f.maxFailures, "max-failures", 0, "How many workers may fail before no other one is started. Those that have been started are finished.")
+	fs.StringVar(&f.pauseAfter, "pause-after", "", "Stop after: control-plane, first-worker or every-node. The same command goes on.")
+	fs.StringSliceVar(&f.ignoreKubeadm, "kubeadm-ignore-preflight-errors", nil, "Checks of kubeadm's own preflight that may fail, as its --ignore-preflight-errors.")
+}
+
+// addCommon adds what every command needs that works on nodes: output, agent and drains.
+func (f *upgradeFlags) addCommon(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.output, "output", "o", "", "Output format: json, or nothing for text. With json, standard output has one report and nothing else.")
 	fs.StringVar(&f.agentImage, "agent-image", buildinfo.AgentImage(), "Image of the agent that does the work on the hosts. The default is the one that belongs to this release, if its build was told where it is.")
 	fs.StringVar(&f.agentPullPolicy, "agent-pull-policy", string(corev1.PullIfNotPresent), "Pull policy of the agent's image: Always, IfNotPresent or Never.")
@@ -50,12 +61,6 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.disableEviction, "disable-eviction", false, "Let drains delete pods instead of evicting them. This passes over every disruption budget.")
 	fs.IntVar(&f.gracePeriod, "grace-period", -1, "Seconds that drained pods get to end; -1 leaves it to the pods.")
 	fs.DurationVar(&f.drainTimeout, "drain-timeout", 15*time.Minute, "How long the drain of one node may take.")
-	fs.StringSliceVar(&f.via, "via", nil, "Releases to pass through, such as v1.33.6,v1.34.2. By default the newest that the package sources offer of each minor between.")
-	fs.StringVarP(&f.selector, "selector", "l", "", "Label selector of the workers to upgrade; the others are left as they are. The control plane is always upgraded.")
-	fs.StringVar(&f.maxUnavailable, "max-unavailable", "1", "How many workers may be down at once: a number, or a percentage of all workers.")
-	fs.IntVar(&f.maxFailures, "max-failures", 0, "How many workers may fail before no other one is started. Those that have been started are finished.")
-	fs.StringVar(&f.pauseAfter, "pause-after", "", "Stop after: control-plane, first-worker or every-node. The same command goes on.")
-	fs.StringSliceVar(&f.ignoreKubeadm, "kubeadm-ignore-preflight-errors", nil, "Checks of kubeadm's own preflight that may fail, as its --ignore-preflight-errors.")
 }
 
 // options checks the flags. Nothing is sent to the cluster before they are all right.

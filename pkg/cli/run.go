@@ -40,8 +40,13 @@ type runner struct {
 
 // run goes the whole way and writes the report, whatever happens on it.
 func (r *runner) run(ctx context.Context) error {
-	r.report = report.Report{APIVersion: plan.APIVersion, Kind: "ClusterUpgradeReport", Started: time.Now()}
-	err := r.upgrade(ctx)
+	return r.reported(ctx, "ClusterUpgradeReport", r.upgrade)
+}
+
+// reported does what a command does, and writes the report of it.
+func (r *runner) reported(ctx context.Context, kind string, do func(context.Context) error) error {
+	r.report = report.Report{APIVersion: plan.APIVersion, Kind: kind, Started: time.Now()}
+	err := do(ctx)
 	if r.output != "json" {
 		return err
 	}
@@ -86,7 +91,7 @@ func (r *runner) upgrade(ctx context.Context) error {
 			warn(err.Error())
 		}
 	}()
-	p, err := r.prepare(ctx, u)
+	p, err := r.prepare(ctx, u.Prepare)
 	if p != nil {
 		r.report.Findings, r.report.Plan, r.report.Offered, r.report.To = p.Findings, p.Plan, p.Offered, p.To
 	}
@@ -104,17 +109,17 @@ func (r *runner) upgrade(ctx context.Context) error {
 	if r.empty {
 		return u.Forget(ctx, p.To)
 	}
-	if err := r.confirm(ctx, v, p.Plan); err != nil {
+	if err := r.confirm(ctx, v, fmt.Sprintf("Upgrade %s (%s) to %s?", named(p.Plan.Cluster.Context), p.Plan.Cluster.Server, p.Plan.To)); err != nil {
 		return err
 	}
 	return r.execute(ctx, client, v, u, p)
 }
 
 // prepare ends at the first interrupt: nothing has been changed that would have to be brought to an end.
-func (r *runner) prepare(ctx context.Context, u *upgrade.Upgrade) (*upgrade.Prepared, error) {
+func (r *runner) prepare(ctx context.Context, do func(context.Context) (*upgrade.Prepared, error)) (*upgrade.Prepared, error) {
 	ctx, cancel := r.untilInterrupt(ctx)
 	defer cancel()
-	p, err := u.Prepare(ctx)
+	p, err := do(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) {
 		return nil, fmt.Errorf("%w: nothing was changed", errInterrupted)
 	}
@@ -153,7 +158,7 @@ func (r *runner) showPlan(v ui.View, p *upgrade.Prepared) {
 	})
 }
 
-func (r *runner) confirm(ctx context.Context, v ui.View, p *plan.Plan) error {
+func (r *runner) confirm(ctx context.Context, v ui.View, question string) error {
 	if r.yes {
 		return nil
 	}
@@ -162,7 +167,7 @@ func (r *runner) confirm(ctx context.Context, v ui.View, p *plan.Plan) error {
 	var ok bool
 	var err error
 	v.Pause(func() {
-		ok, err = ui.Confirm(ctx, r.in.In, r.in.ErrOut, asksPerson(r.in), fmt.Sprintf("Upgrade %s (%s) to %s?", named(p.Cluster.Context), p.Cluster.Server, p.To))
+		ok, err = ui.Confirm(ctx, r.in.In, r.in.ErrOut, asksPerson(r.in), question)
 	})
 	switch {
 	case errors.Is(err, ui.ErrNotTerminal):
@@ -227,7 +232,7 @@ func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outc
 	} else {
 		report.StateNow(context.WithoutCancel(ctx), w, client)
 	}
-	fmt.Fprintf(w, "\nto go on:   %s\nto go back: see docs/undo.md; nothing is left half done that the same command does not finish\n", r.report.Next)
+	fmt.Fprintf(w, "\nto go on:   %s\nto give up: kubectl upgrade abort (see docs/undo.md)\n", r.report.Next)
 }
 
 // command is what the user typed, to be typed again. A saved plan that was begun is stale; what it brought is asked for by flags then.

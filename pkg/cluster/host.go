@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"slices"
+	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
@@ -38,6 +39,12 @@ type Host struct {
 	CRISocket string `json:"criSocket,omitempty"`
 	// HeldBefore is the record of holds that an interrupted package step left behind; nil when there is none.
 	HeldBefore []string `json:"heldBefore,omitempty"`
+	// Upgrades are the last upgrades of kubeadm, kubelet and kubectl, as the package manager's log has them.
+	Upgrades []PackageUpgrade `json:"upgrades,omitempty"`
+	// Backups are the files of the kubelet's that kubeadm has kept before it replaced them, oldest first.
+	Backups []Backup `json:"backups,omitempty"`
+	// Running are the actions of ours that change the host and run now.
+	Running []string `json:"running,omitempty"`
 }
 
 // OSRelease is the part of /etc/os-release that decides how packages are handled.
@@ -53,6 +60,22 @@ type Package struct {
 	// Version is the package manager's own full version, such as "1.34.2-1.1".
 	Version string `json:"version"`
 	Held    bool   `json:"held"`
+	// State is the package manager's word for a package that is not quite installed, such as "half-configured"; else empty.
+	State string `json:"state,omitempty"`
+}
+
+// PackageUpgrade is a package that went to a newer version; the versions are the package manager's own.
+type PackageUpgrade struct {
+	Name string    `json:"name"`
+	From string    `json:"from"`
+	To   string    `json:"to"`
+	At   time.Time `json:"at"`
+}
+
+// Backup is a file that was kept, and since when.
+type Backup struct {
+	Path string    `json:"path"`
+	At   time.Time `json:"at"`
 }
 
 // PackageSource is one entry of a file that makes apt fetch Kubernetes packages.
@@ -84,6 +107,15 @@ type Disk struct {
 	Path  string `json:"path"`
 	Free  uint64 `json:"free"`
 	Total uint64 `json:"total"`
+}
+
+// Upgrade finds the last upgrade of a package.
+func (h *Host) Upgrade(name string) (PackageUpgrade, bool) {
+	i := slices.IndexFunc(h.Upgrades, func(u PackageUpgrade) bool { return u.Name == name })
+	if i < 0 {
+		return PackageUpgrade{}, false
+	}
+	return h.Upgrades[i], true
 }
 
 // Package finds an installed package by name.

@@ -84,7 +84,7 @@ func (e *Engine) Run(ctx context.Context, p *plan.Plan) Outcome {
 
 // Tree gives the shape of a plan to the views.
 func Tree(p *plan.Plan) event.Tree {
-	t := event.Tree{Title: fmt.Sprintf("Upgrade %s to %s", p.From, p.To)}
+	t := event.Tree{Title: p.Title()}
 	for _, ph := range p.Phases {
 		ep := event.Phase{ID: ph.ID, Title: ph.Title}
 		for _, g := range ph.Groups {

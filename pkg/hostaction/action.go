@@ -161,6 +161,18 @@ type InstallPackages struct {
 	Forbid   []string          `json:"forbid,omitempty"`
 }
 
+// FinishPackages brings to its end what an installation left half done, and restores the holds that it lifted. No version changes. Output: none.
+type FinishPackages struct{}
+
+// RestoreKubeletConfig puts back files of the kubelet's that kubeadm has kept before it replaced them, for the kubelet of Version, which
+// must not have been started with them gone. Where the container runtime listens stays known whatever they say. Output: none.
+type RestoreKubeletConfig struct {
+	Version version.Version `json:"version"`
+	// Config is the kept configuration; Flags the kept file of flags, empty when kubeadm kept none.
+	Config string `json:"config"`
+	Flags  string `json:"flags,omitempty"`
+}
+
 // PullImages has the container runtime pull the images that kubeadm of Version (see DownloadPackages) needs on this host. Output: []PulledImage.
 type PullImages struct {
 	Version version.Version `json:"version"`
@@ -248,34 +260,38 @@ type EtcdMember struct {
 // The kinds, and what they say of themselves.
 
 // Kind implements Action.
-func (Facts) Kind() Kind              { return "facts" }
-func (ResolvePackages) Kind() Kind    { return "resolve-packages" }     // Kind implements Action.
-func (OfferedVersions) Kind() Kind    { return "offered-versions" }     // Kind implements Action.
-func (DownloadPackages) Kind() Kind   { return "download-packages" }    // Kind implements Action.
-func (InstallPackages) Kind() Kind    { return "install-packages" }     // Kind implements Action.
-func (PullImages) Kind() Kind         { return "pull-images" }          // Kind implements Action.
-func (CheckImages) Kind() Kind        { return "check-images" }         // Kind implements Action.
-func (KubeadmPlan) Kind() Kind        { return "kubeadm-plan" }         // Kind implements Action.
-func (KubeadmApply) Kind() Kind       { return "kubeadm-apply" }        // Kind implements Action.
-func (KubeadmNode) Kind() Kind        { return "kubeadm-node" }         // Kind implements Action.
-func (RestartKubelet) Kind() Kind     { return "restart-kubelet" }      // Kind implements Action.
-func (ControlPlaneHealth) Kind() Kind { return "control-plane-health" } // Kind implements Action.
-func (MoveEtcdLeader) Kind() Kind     { return "move-etcd-leader" }     // Kind implements Action.
+func (Facts) Kind() Kind                { return "facts" }
+func (ResolvePackages) Kind() Kind      { return "resolve-packages" }       // Kind implements Action.
+func (OfferedVersions) Kind() Kind      { return "offered-versions" }       // Kind implements Action.
+func (DownloadPackages) Kind() Kind     { return "download-packages" }      // Kind implements Action.
+func (InstallPackages) Kind() Kind      { return "install-packages" }       // Kind implements Action.
+func (FinishPackages) Kind() Kind       { return "finish-packages" }        // Kind implements Action.
+func (RestoreKubeletConfig) Kind() Kind { return "restore-kubelet-config" } // Kind implements Action.
+func (PullImages) Kind() Kind           { return "pull-images" }            // Kind implements Action.
+func (CheckImages) Kind() Kind          { return "check-images" }           // Kind implements Action.
+func (KubeadmPlan) Kind() Kind          { return "kubeadm-plan" }           // Kind implements Action.
+func (KubeadmApply) Kind() Kind         { return "kubeadm-apply" }          // Kind implements Action.
+func (KubeadmNode) Kind() Kind          { return "kubeadm-node" }           // Kind implements Action.
+func (RestartKubelet) Kind() Kind       { return "restart-kubelet" }        // Kind implements Action.
+func (ControlPlaneHealth) Kind() Kind   { return "control-plane-health" }   // Kind implements Action.
+func (MoveEtcdLeader) Kind() Kind       { return "move-etcd-leader" }       // Kind implements Action.
 
 // Changes implements Action.
-func (Facts) Changes() bool              { return false }
-func (ResolvePackages) Changes() bool    { return false }
-func (OfferedVersions) Changes() bool    { return false }
-func (DownloadPackages) Changes() bool   { return false }
-func (InstallPackages) Changes() bool    { return true }
-func (PullImages) Changes() bool         { return false }
-func (CheckImages) Changes() bool        { return false }
-func (KubeadmPlan) Changes() bool        { return false }
-func (KubeadmApply) Changes() bool       { return true }
-func (KubeadmNode) Changes() bool        { return true }
-func (RestartKubelet) Changes() bool     { return true }
-func (ControlPlaneHealth) Changes() bool { return false }
-func (MoveEtcdLeader) Changes() bool     { return true }
+func (Facts) Changes() bool                { return false }
+func (ResolvePackages) Changes() bool      { return false }
+func (OfferedVersions) Changes() bool      { return false }
+func (DownloadPackages) Changes() bool     { return false }
+func (InstallPackages) Changes() bool      { return true }
+func (FinishPackages) Changes() bool       { return true }
+func (RestoreKubeletConfig) Changes() bool { return true }
+func (PullImages) Changes() bool           { return false }
+func (CheckImages) Changes() bool          { return false }
+func (KubeadmPlan) Changes() bool          { return false }
+func (KubeadmApply) Changes() bool         { return true }
+func (KubeadmNode) Changes() bool          { return true }
+func (RestartKubelet) Changes() bool       { return true }
+func (ControlPlaneHealth) Changes() bool   { return false }
+func (MoveEtcdLeader) Changes() bool       { return true }
 
 // Once tells of an action that is not done again under an ID under which it went well, as long as its result is on the host. It is
 // for what cannot be told by looking: on a worker, "kubeadm upgrade node" leaves nothing that names a version.

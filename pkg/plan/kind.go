@@ -25,6 +25,8 @@ const (
 	Verify Kind = "verify"
 	// Mark takes MarkParams. Uncordon takes the mark away again.
 	Mark Kind = "mark"
+	// NodesServe takes ServingParams.
+	NodesServe Kind = "nodes-serve"
 	// Pause takes no parameters.
 	Pause Kind = "pause"
 )
@@ -73,6 +75,17 @@ type VerifyParams struct {
 	Packages map[string]map[string]string `json:"packages,omitempty"`
 	// Left are the nodes that the operator left out: their kubelets and packages stay as they are.
 	Left []string `json:"left,omitempty"`
+}
+
+// ServingParams are the nodes that were touched, and how they have to be. No node at all may carry a cordon or a mark of ours.
+type ServingParams struct {
+	Nodes map[string]Serving `json:"nodes"`
+}
+
+// Serving is how a node has to be: Ready, with its kubelet at a version and exactly these packages held.
+type Serving struct {
+	Kubelet version.Version `json:"kubelet"`
+	Held    []string        `json:"held,omitempty"`
 }
 
 // stable is how long a gate has to hold without a break. A kubelet that restarts its static pods shows them Ready from

@@ -148,6 +148,17 @@ func (p *Plan) Steps() iter.Seq[Step] {
 	}
 }
 
+// Title says in a few words what the plan does.
+func (p *Plan) Title() string {
+	switch {
+	case p.Kind != AbortKind:
+		return fmt.Sprintf("Upgrade %s to %s", p.From, p.To)
+	case p.To.IsZero():
+		return "Take nodes back"
+	}
+	return fmt.Sprintf("Give up the upgrade to %s", p.To)
+}
+
 // Empty tells whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Phases) == 0 }
 

@@ -20,6 +20,8 @@ const (
 	Interrupted State = "interrupted"
 	// Done is in local journals only: nothing is left in a cluster whose upgrade is done.
 	Done State = "done"
+	// GivenUp is in local journals only, too.
+	GivenUp State = "given up"
 )
 
 // Run is what is known of one run of a plan.

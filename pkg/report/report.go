@@ -33,8 +33,10 @@ type Report struct {
 	Steps    []engine.Result     `json:"steps,omitempty"`
 	Nodes    []Node              `json:"nodes,omitempty"`
 	Probe    *Probe              `json:"probe,omitempty"`
-	Started  time.Time           `json:"started"`
-	Took     plan.Duration       `json:"took"`
+	// State is the cluster after an upgrade was given up.
+	State   *State        `json:"state,omitempty"`
+	Started time.Time     `json:"started"`
+	Took    plan.Duration `json:"took"`
 }
 
 // Node is what the run did on one node.

@@ -52,6 +52,8 @@ func (d Deps) New(s plan.Step) (Action, error) {
 		return bind[plan.MarkParams](d, s, func(b base, p plan.MarkParams) Action { return mark{b, p} })
 	case plan.Pause:
 		return pause{base{d, s}}, nil
+	case plan.NodesServe:
+		return bind[plan.ServingParams](d, s, func(b base, p plan.ServingParams) Action { return nodesServe{b, p} })
 	case plan.Verify:
 		return bind[plan.VerifyParams](d, s, func(b base, p plan.VerifyParams) Action { return verify{b, p} })
 	}
@@ -62,6 +64,10 @@ func (d Deps) New(s plan.Step) (Action, error) {
 		return bind[hostaction.PullImages](d, s, func(b base, p hostaction.PullImages) Action { return pullImages{b, p} })
 	case hostaction.InstallPackages{}.Kind():
 		return bind[hostaction.InstallPackages](d, s, func(b base, p hostaction.InstallPackages) Action { return installPackages{b, p} })
+	case hostaction.FinishPackages{}.Kind():
+		return bind[hostaction.FinishPackages](d, s, func(b base, p hostaction.FinishPackages) Action { return finishPackages{b, p} })
+	case hostaction.RestoreKubeletConfig{}.Kind():
+		return bind[hostaction.RestoreKubeletConfig](d, s, func(b base, p hostaction.RestoreKubeletConfig) Action { return restoreKubeletConfig{b, p} })
 	case hostaction.KubeadmPlan{}.Kind():
 		return bind[hostaction.KubeadmPlan](d, s, func(b base, p hostaction.KubeadmPlan) Action { return kubeadmPlan{b, p} })
 	case hostaction.KubeadmApply{}.Kind():

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"slices"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
@@ -46,6 +47,24 @@ func (a installPackages) Done(ctx context.Context) (bool, error) {
 }
 
 func (a installPackages) Do(ctx context.Context, r Reporter) error {
+	return a.host(ctx, r, a.action)
+}
+
+type finishPackages struct {
+	base
+	action hostaction.FinishPackages
+}
+
+// Done: holds are back and every package is whole.
+func (a finishPackages) Done(ctx context.Context) (bool, error) {
+	h, err := a.facts(ctx, a.step.Node)
+	if err != nil || h.HeldBefore != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(h.Packages, func(p cluster.Package) bool { return p.State != "" }), nil
+}
+
+func (a finishPackages) Do(ctx context.Context, r Reporter) error {
 	return a.host(ctx, r, a.action)
 }
 

@@ -70,6 +70,8 @@ type Prepared struct {
 	Findings []preflight.Finding
 	// Plan is nil when preflight blocks.
 	Plan *plan.Plan
+	// Unfinished is the record of the upgrade that is to be given up; nil where there is none.
+	Unfinished *record.Run
 }
 
 // BlockedError says that preflight found errors.
@@ -134,7 +136,11 @@ func (u *Upgrade) Prepare(ctx context.Context) (*Prepared, error) {
 	if err := u.judge(p, nil); err != nil {
 		return p, err
 	}
-	if err := u.takeLock(ctx, p); err != nil {
+	purpose := "plan"
+	if !p.To.IsZero() {
+		purpose = "upgrade to " + p.To.String()
+	}
+	if err := u.takeLock(ctx, p, purpose); err != nil {
 		return nil, err
 	}
 	if err := u.sendAgents(ctx, p); err != nil {
@@ -195,11 +201,7 @@ func (u *Upgrade) judge(p *Prepared, reports map[string][]preflight.HostReport) 
 	return nil
 }
 
-func (u *Upgrade) takeLock(ctx context.Context, p *Prepared) error {
-	purpose := "plan"
-	if !p.To.IsZero() {
-		purpose = "upgrade to " + p.To.String()
-	}
+func (u *Upgrade) takeLock(ctx context.Context, p *Prepared, purpose string) error {
 	lock, from, err := record.Acquire(ctx, u.client, record.Claim{ClusterUID: p.Cluster.UID, Purpose: purpose, Waiting: u.waiting, Clock: u.client.Now})
 	if err != nil {
 		return err

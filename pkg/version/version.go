@@ -37,6 +37,19 @@ func MustParse(s string) Version {
 	return v
 }
 
+// OfPackage reads the version of a package, which has an epoch, a revision and a mark of pre-releases of its own: "1.34.2-1.1",
+// "1.14.0-00", "1.36.0~rc.1-1.1".
+func OfPackage(full string) (v Version, ok bool) {
+	if _, after, ok := strings.Cut(full, ":"); ok {
+		full = after
+	}
+	if i := strings.LastIndexByte(full, '-'); i >= 0 {
+		full = full[:i]
+	}
+	v, err := Parse(strings.Replace(full, "~", "-", 1))
+	return v, err == nil
+}
+
 // IsZero tells whether the version is not known.
 func (v Version) IsZero() bool { return v == Version{} }
 

@@ -21,7 +21,7 @@ import (
 // because a plan that takes "unknown" for "absent" would be wrong.
 func facts(ctx context.Context, _ hostaction.Facts, env Env) (any, error) {
 	h := cluster.Host{Arch: runtime.GOARCH, Kernel: kernel(), CgroupVersion: cgroupVersion(), Disks: disks()}
-	for _, look := range []func(context.Context, Env, *cluster.Host) error{osRelease, serviceManager, packages, kubernetes} {
+	for _, look := range []func(context.Context, Env, *cluster.Host) error{osRelease, serviceManager, packages, kubernetes, leftovers} {
 		if err := look(ctx, env, &h); err != nil {
 			return nil, err
 		}
@@ -70,7 +70,7 @@ func cgroupVersion() int {
 	return 1
 }
 
-func serviceManager(ctx context.Context, _ Env, h *cluster.Host) error {
+func serviceManager(ctx context.Context, env Env, h *cluster.Host) error {
 	sd, err := systemd.Connect(ctx)
 	if err != nil {
 		return err
@@ -79,6 +79,10 @@ func serviceManager(ctx context.Context, _ Env, h *cluster.Host) error {
 	h.Systemd = sd.Version
 	state, err := sd.State(ctx, kubeletUnit)
 	h.KubeletActive = state == "active"
+	if err != nil {
+		return err
+	}
+	h.Running, err = changing(ctx, sd, env)
 	return err
 }
 
@@ -94,6 +98,9 @@ func packages(ctx context.Context, env Env, h *cluster.Host) error {
 	}
 	h.PackageManager = "apt"
 	if h.Packages, _, err = apt.Installed(ctx, cluster.PackageNames); err != nil {
+		return err
+	}
+	if h.Upgrades, err = apt.History(); err != nil {
 		return err
 	}
 	_, sources, err := apt.Sources(ctx)

@@ -48,6 +48,10 @@ func downloadPackages(ctx context.Context, a hostaction.DownloadPackages, env En
 	return nil, nil
 }
 
+func finishPackages(ctx context.Context, _ hostaction.FinishPackages, env Env) (any, error) {
+	return nil, apt.Finish(ctx, env.Log, env.Work)
+}
+
 func installPackages(ctx context.Context, a hostaction.InstallPackages, env Env) (any, error) {
 	changes, err := apt.Install(ctx, env.Log, env.Work, a)
 	if changes == nil {

@@ -32,7 +32,11 @@ func parseStates(out string) (pkgs []cluster.Package, held []string) {
 			held = append(held, f[0])
 		}
 		if f[3] != "not-installed" && f[3] != "config-files" {
-			pkgs = append(pkgs, cluster.Package{Name: f[0], Version: f[1], Held: f[2] == "hold"})
+			p := cluster.Package{Name: f[0], Version: f[1], Held: f[2] == "hold"}
+			if f[3] != "installed" {
+				p.State = f[3]
+			}
+			pkgs = append(pkgs, p)
 		}
 	}
 	return pkgs, held

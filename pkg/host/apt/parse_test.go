@@ -219,7 +219,7 @@ func TestVersions(t *testing.T) {
 
 func TestParseStates(t *testing.T) {
 	pkgs, held := parseStates("kubeadm\t1.33.5-1.1\thold\tinstalled\nkubelet\t1.33.5-1.1\tinstall\tunpacked\nkubectl\t\thold\tnot-installed\ncri-tools\t1.0\tdeinstall\tconfig-files\n")
-	want := []cluster.Package{{Name: "kubeadm", Version: "1.33.5-1.1", Held: true}, {Name: "kubelet", Version: "1.33.5-1.1"}}
+	want := []cluster.Package{{Name: "kubeadm", Version: "1.33.5-1.1", Held: true}, {Name: "kubelet", Version: "1.33.5-1.1", State: "unpacked"}}
 	if d := cmp.Diff(want, pkgs); d != "" {
 		t.Error(d)
 	}

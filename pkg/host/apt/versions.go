@@ -25,16 +25,7 @@ func Madison(out string) map[string][]string {
 }
 
 // Upstream is the Kubernetes version of a package version: "1.34.2-1.1", "1.14.0-00", "1.36.0~rc.1-1.1".
-func Upstream(debian string) (version.Version, bool) {
-	if _, after, ok := strings.Cut(debian, ":"); ok {
-		debian = after
-	}
-	if i := strings.LastIndexByte(debian, '-'); i >= 0 {
-		debian = debian[:i]
-	}
-	v, err := version.Parse(strings.Replace(debian, "~", "-", 1))
-	return v, err == nil
-}
+func Upstream(debian string) (version.Version, bool) { return version.OfPackage(debian) }
 
 // OfMinor keeps the package versions of a Kubernetes minor.
 func OfMinor(debian []string, want version.Version) []string {

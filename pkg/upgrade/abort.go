@@ -1,0 +1,207 @@
+package upgrade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/record"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+// PrepareAbort takes the lock from whoever is dead, lets finish what still runs on the hosts, looks at everything and plans how to give
+// the upgrade up. Back are nodes whose kubelets are to go back. Nothing is changed but for the agent, which Close takes away again.
+func (u *Upgrade) PrepareAbort(ctx context.Context, back []string) (*Prepared, error) {
+	if _, err := u.client.Discovery().ServerVersion(); err != nil {
+		return nil, kube.ExplainConnection(u.client.Config, err)
+	}
+	p := &Prepared{}
+	if blocked, err := u.rights(ctx, p); err != nil || blocked != nil {
+		return p, errors.Join(err, orNil(blocked))
+	}
+	u.notice("observe cluster %s", u.client.Config.Host)
+	var err error
+	if p.Unfinished, err = record.Read(ctx, u.client); err != nil {
+		return nil, err
+	}
+	if err := u.observe(ctx, p); err != nil {
+		return p, err
+	}
+	purpose := "take nodes back"
+	if p.Unfinished != nil {
+		p.To = p.Unfinished.To
+		purpose = "give up the upgrade to " + p.To.String()
+	}
+	if err := u.takeLock(ctx, p, purpose); err != nil {
+		if held, ok := errors.AsType[*record.HeldError](err); ok {
+			return nil, fmt.Errorf("give up the upgrade: it goes on: stop %s with Ctrl-C first: %w", held.Holder, err)
+		}
+		return nil, err
+	}
+	if err := u.sendAgents(ctx, p); err != nil {
+		return p, err
+	}
+	if err := u.settle(ctx, p); err != nil {
+		return nil, err
+	}
+	return p, u.planAbort(ctx, p, back)
+}
+
+func (u *Upgrade) observe(ctx context.Context, p *Prepared) error {
+	c, err := observe.Cluster(ctx, u.client)
+	if errors.Is(err, observe.ErrNotKubeadm) {
+		return p.block(preflight.Finding{ID: "not-kubeadm", Severity: preflight.Error, Message: err.Error()})
+	}
+	if err == nil {
+		p.Cluster = c
+	}
+	return err
+}
+
+// settleInterval is how often hosts are asked whether an action still runs.
+const settleInterval = 2 * time.Second
+
+// settle waits until no host runs an action of a dead run any more, since a kubeadm that is cut short leaves more undone than one that
+// ends, and then looks at cluster and hosts as they are.
+func (u *Upgrade) settle(ctx context.Context, p *Prepared) error {
+	u.notice("look at %d hosts", len(p.Cluster.Nodes))
+	defer u.waiting("")
+	tick := time.NewTicker(settleInterval)
+	defer tick.Stop()
+	for {
+		if err := u.eachNode(ctx, p, func(ctx context.Context, n *cluster.Node) error {
+			n.Host = &cluster.Host{}
+			return u.ask(ctx, n.Name, "facts", hostaction.Facts{}, time.Minute, n.Host)
+		}); err != nil {
+			return err
+		}
+		var running []string
+		for _, n := range p.Cluster.Nodes {
+			for _, id := range n.Host.Running {
+				running = append(running, fmt.Sprintf("%s on node %q", id, n.Name))
+			}
+		}
+		if len(running) == 0 {
+			return u.lookAgain(ctx, p)
+		}
+		u.waiting("what still runs to end: " + strings.Join(running, ", "))
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w", running[0], context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// lookAgain replaces what the API server said before by what it says now, and keeps what the hosts have just said.
+func (u *Upgrade) lookAgain(ctx context.Context, p *Prepared) error {
+	before := p.Cluster
+	if err := u.observe(ctx, p); err != nil {
+		return err
+	}
+	for i := range p.Cluster.Nodes {
+		n := &p.Cluster.Nodes[i]
+		if was, ok := before.Node(n.Name); ok {
+			n.Host = was.Host
+		}
+	}
+	return nil
+}
+
+// planAbort asks the hosts of nodes that go back for the packages of before. What cannot go back is a finding.
+func (u *Upgrade) planAbort(ctx context.Context, p *Prepared, back []string) error {
+	in := plan.AbortInput{Cluster: p.Cluster, Options: u.opts.Plan, Packages: plan.Packages{}}
+	path := []version.Version{p.Cluster.Kubeadm.KubernetesVersion}
+	if r := p.Unfinished; r != nil {
+		in.Recorded, in.From, in.To = true, r.From, r.To
+		path = append(path, r.To)
+		if r.Plan != nil {
+			path = append(path, r.Plan.Path...)
+		}
+	}
+	for _, name := range back {
+		refuse := func(err error, fix string) {
+			p.Findings = append(p.Findings, preflight.Finding{ID: "rollback", Severity: preflight.Error, Object: fmt.Sprintf("node %q", name),
+				Message: "it cannot go back: " + err.Error(), Fix: fix})
+		}
+		r, err := plan.FindRollback(p.Cluster, name, path)
+		if err != nil {
+			refuse(err, "leave it out of --rollback-node")
+			continue
+		}
+		n, _ := p.Cluster.Node(name)
+		report, err := u.packages(ctx, &n, r.To)
+		if err != nil {
+			return err
+		}
+		if report.ResolutionError != "" {
+			refuse(errors.New(report.ResolutionError), "make packages of "+r.To.String()+" available to the node, or leave it out of --rollback-node")
+			continue
+		}
+		in.Back = append(in.Back, r)
+		in.Packages[name] = map[version.Version]hostaction.Resolution{r.To: report.Resolution}
+	}
+	if preflight.Blocked(p.Findings) {
+		return p.block()
+	}
+	var err error
+	p.Plan, err = plan.Abort(in)
+	return err
+}
+
+// Abort executes the plan of PrepareAbort. Once all of it is done, the record goes; until then it stays, and the same command goes on.
+func (u *Upgrade) Abort(ctx context.Context, p *Prepared, sink event.Sink, stop <-chan struct{}) (engine.Outcome, error) {
+	now := time.Now().UTC()
+	logs, err := record.OpenLogs(p.Plan.Cluster.UID, now.Format("20060102T150405Z")+"-abort")
+	if err != nil {
+		return engine.Outcome{}, err
+	}
+	defer logs.Close()
+	u.notice("the output of host commands is kept in %s", logs.Dir())
+	sinks := []event.Sink{sink, keep(logs, u.warn)}
+	var journal *record.Journal
+	if r := p.Unfinished; r != nil {
+		run := *r
+		run.Started, run.Updated, run.Holder, run.Command = now, now, record.Me(), u.opts.Command
+		run.Plan, run.Digest, run.Steps, run.Journal, run.State, run.Error = p.Plan, p.Plan.Digest, nil, nil, record.Running, ""
+		if journal, err = logs.Begin(run, u.warn); err != nil {
+			return engine.Outcome{}, err
+		}
+		sinks = append(sinks, journal)
+	}
+	out := u.walk(ctx, p.Plan, "abort", event.Tee(sinks...), stop)
+	if out.Err == nil && !out.Stopped {
+		err = u.lock.Remove(ctx)
+	}
+	if journal != nil {
+		state, why := ending(out)
+		if state == record.Done {
+			state = record.GivenUp
+		}
+		journal.Finish(state, errors.Join(why, err))
+	}
+	return out, err
+}
+
+// Movable names the nodes whose kubelets could go back now.
+func Movable(c *cluster.Cluster) []string {
+	var out []string
+	for _, n := range c.Nodes {
+		if _, err := plan.FindRollback(c, n.Name, []version.Version{c.Kubeadm.KubernetesVersion}); err == nil && n.KubeletVersion == c.Kubeadm.KubernetesVersion {
+			out = append(out, n.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
