@@ -35,6 +35,7 @@ var scenarios = map[string]scenario{
 	"all":             on("basic", all),
 	"demo":            on("basic", demo),
 	"kill":            on("basic", kill),
+	"abort":           on("basic", abort),
 	"faults":          on("ha", faults),
 	"ha-three-minors": on("ha", haThreeMinors),
 	"availability":    on("ha", haThreeMinors, byHand),

@@ -20,6 +20,7 @@ func lackedRights() []string {
 		"create pods/eviction",
 		`create pods/exec in namespace "kubectl-upgrade"`,
 		`get pods/exec in namespace "kubectl-upgrade"`,
+		"list persistentvolumes",
 		"patch nodes",
 	}
 	slices.Sort(out)
