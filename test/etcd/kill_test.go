@@ -4,6 +4,7 @@ package etcd
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -21,8 +22,20 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/tree"
 )
 
-// instants is how often the process is killed, by strategy.
-var instants = map[migrate.Strategy]int{migrate.Restore: 150, migrate.Stepwise: 50}
+var (
+	kills = flag.Int("kills", 20, "how often TestKill kills a migration")
+	seed  = flag.Uint64("seed", 1, "another one gives other instants")
+)
+
+// instants are spread over the whole time of a run, each at random within its share of it.
+func instants(n int, whole time.Duration) []time.Duration {
+	random := rand.New(rand.NewPCG(*seed, 0)) //nolint:gosec // it shall be the same again
+	list := make([]time.Duration, n)
+	for i := range list {
+		list[i] = time.Duration((float64(i) + random.Float64()) / float64(n) * float64(whole))
+	}
+	return list
+}
 
 func build(t *testing.T) string {
 	t.Helper()
@@ -42,19 +55,18 @@ func TestKill(t *testing.T) {
 	fillV2(r)
 	r.stop()
 	before := inspect(t, origin)
-	for strategy, n := range instants {
+	for strategy, n := range map[migrate.Strategy]int{migrate.Restore: *kills - *kills/4, migrate.Stepwise: *kills / 4} {
 		want := inspect(t, migrated(t, origin, "3.6", strategy))
 		began := time.Now()
 		migrated(t, origin, "3.6", strategy)
 		whole := time.Since(began)
 		t.Run(string(strategy), func(t *testing.T) {
 			killed := 0
-			for i := range n {
+			for _, at := range instants(n, whole) {
 				dir := filepath.Join(t.TempDir(), "data")
 				if err := tree.Copy(origin, dir); err != nil {
 					t.Fatal(err)
 				}
-				at := time.Duration(rand.Int64N(int64(whole)))
 				if kill(t, binary, dir, strategy, at) {
 					killed++
 				}
@@ -78,11 +90,8 @@ func TestKill(t *testing.T) {
 				if err := os.RemoveAll(dir); err != nil {
 					t.Fatal(err)
 				}
-				if i == 0 {
-					t.Logf("a whole run takes %s", whole)
-				}
 			}
-			t.Logf("killed %d of %d runs before their end", killed, n)
+			t.Logf("killed %d of %d runs before their end, which comes after %s (seed %d)", killed, n, whole, *seed)
 			if killed < n/2 {
 				t.Error("most runs were over before they were killed: the test shows nothing")
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
 )
 
-func options(t testing.TB, dir, to string) migrate.Options {
-	t.Helper()
-	return migrate.Options{Dir: datadir.Dir(dir), To: to, BinDir: binDir(t), Strategy: migrate.Auto, Timeout: limit, Keep: 2, Log: zap.NewNop()}
+func options(tb testing.TB, dir, to string) migrate.Options {
+	tb.Helper()
+	return migrate.Options{Dir: datadir.Dir(dir), To: to, BinDir: binDir(tb), Strategy: migrate.Auto, Timeout: limit, Keep: 2, Log: zap.NewNop()}
 }

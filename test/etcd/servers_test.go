@@ -31,11 +31,11 @@ var releases = []string{"2.3.8", "3.0.17", "3.1.20", "3.2.32", "3.3.27", "3.4.16
 const limit = 2 * time.Minute
 
 // binDir is where "make test-etcd" has put the programs.
-func binDir(t testing.TB) string {
-	t.Helper()
+func binDir(tb testing.TB) string {
+	tb.Helper()
 	dir := os.Getenv("ETCD_BIN_DIR")
 	if dir == "" {
-		t.Fatal("ETCD_BIN_DIR is not set: run make test-etcd")
+		tb.Fatal("ETCD_BIN_DIR is not set: run make test-etcd")
 	}
 	return dir
 }
@@ -51,22 +51,22 @@ type running struct {
 }
 
 // start runs a release on a directory. urls are what it told its clients before, if it ran before.
-func start(t testing.TB, version, dir string, urls []string, extra ...string) *running {
-	t.Helper()
-	s, err := server.Start(t.Context(), server.Options{Binary: filepath.Join(binDir(t), "etcd-"+version), Version: version, DataDir: dir, Name: "m1", ClientURLs: urls, Extra: extra})
+func start(tb testing.TB, version, dir string, urls []string, extra ...string) *running {
+	tb.Helper()
+	s, err := server.Start(tb.Context(), server.Options{Binary: filepath.Join(binDir(tb), "etcd-"+version), Version: version, DataDir: dir, Name: "m1", ClientURLs: urls, Extra: extra})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	r := &running{Server: s, t: t, version: version}
-	t.Cleanup(func() {
+	r := &running{Server: s, t: tb, version: version}
+	tb.Cleanup(func() {
 		if !r.stopped {
 			s.Kill()
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(tb.Context(), limit)
 	defer cancel()
 	if err := s.Await(ctx); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }
