@@ -60,15 +60,14 @@ func mapKeys(in []v2.Key, now time.Time) ([]v3dir.Key, []v3dir.Lease) {
 	return keys, leases
 }
 
-// specOf is the member as it is, for a directory of the minor's format. The members are those of the v2 store, which
-// every release up to 3.5 goes by.
+// specOf is the member as it is, for a directory of the minor's format.
 func specOf(i *datadir.Info, minor string) (v3dir.Spec, error) {
 	var format v3dir.Format
 	if n, err := fmt.Sscanf(minor, "3.%d", &format); err != nil || n != 1 {
 		return v3dir.Spec{}, fmt.Errorf("no format for etcd %s", minor)
 	}
-	s := v3dir.Spec{Format: format, NodeID: i.NodeID, ClusterID: i.ClusterID, Index: i.Log.Index(), Term: i.Log.IndexTerm(), HardTerm: i.Log.Term, Vote: i.Log.Vote, Removed: i.V2.Removed}
-	for _, m := range i.V2.Members {
+	s := v3dir.Spec{Format: format, NodeID: i.NodeID, ClusterID: i.ClusterID, Index: i.Log.Index(), Term: i.Log.IndexTerm(), HardTerm: i.Log.Term, Vote: i.Log.Vote, Removed: i.Removed()}
+	for _, m := range i.Members() {
 		s.Members = append(s.Members, v3dir.Member(m))
 	}
 	return s, nil

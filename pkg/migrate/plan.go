@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/hops"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/v2"
 )
 
 // Strategy is how to get from one release to another.
@@ -37,12 +38,14 @@ const (
 	Run Kind = "run"
 	// Check starts a server on a copy that is thrown away, where one member of several cannot be run alone.
 	Check Kind = "check"
+	// Downgrade starts the server of the next minor and lets it take the data back.
+	Downgrade Kind = "downgrade"
 )
 
 // Step is one thing to do with the copy.
 type Step struct {
 	Kind   Kind   `json:"kind"`
-	Minor  string `json:"minor"`            // of the server, or of the format
+	Minor  string `json:"minor"`            // that the data is of afterwards
 	Binary string `json:"binary,omitempty"` // what is run
 	Etcd   string `json:"etcd,omitempty"`   // its version
 }
@@ -64,41 +67,56 @@ func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrRefused, fmt.Sprintf(format, args...))
 }
 
-// MakePlan decides what to do with a directory. dropV2 allows to leave behind what has no place in the v3 API.
-func MakePlan(i *datadir.Info, to string, strategy Strategy, bins *hops.Binaries, dropV2 bool) (*Plan, error) {
-	p := &Plan{From: i.Version, To: to, Strategy: strategy}
-	if hops.Compare(to, i.Version) < 0 {
-		return nil, refuse("the data is of etcd %s, which is newer than %s", i.Version, to)
+// MakePlan decides what to do with a directory to bring it to a minor release.
+func MakePlan(i *datadir.Info, to string, o Options, bins *hops.Binaries) (*Plan, error) {
+	p := &Plan{From: i.Version, To: to, Strategy: o.Strategy}
+	if err := judgeDirection(i.Version, to, o.Downgrade); err != nil {
+		return nil, err
 	}
-	convert, err := judgeV2(i, to, dropV2, p)
+	if err := judgeAlarms(i); err != nil {
+		return nil, err
+	}
+	convert, err := judgeV2(i, to, o.DropV2, p)
 	if err != nil {
 		return nil, err
 	}
-	judgeMembers(i, p)
-	if hops.Compare(to, i.Version) == 0 && !convert {
+	if err := judgeMembers(i, p); err != nil {
+		return nil, err
+	}
+	switch {
+	case to == i.Version && !convert:
 		return p, nil
-	}
-	if to == "2.3" {
-		return nil, refuse("etcd 2.3 cannot hold v3 data")
-	}
-	if len(i.V2.Members) > 1 || i.Database != nil && len(i.Database.Members) > 1 {
-		p.alone(i, convert)
-	} else {
+	case len(i.Members()) > 1:
+		err = p.alone(i, convert)
+	default:
 		p.single(i, convert)
 	}
-	if len(p.Steps) == 0 {
-		return nil, refuse("one member of a cluster cannot be stepped from %s to %s alone: upgrade the members of the running cluster one after the other", i.Version, to)
+	if err != nil {
+		return nil, err
 	}
+	return p, p.find(bins)
+}
+
+// find gives each step the program that it runs.
+func (p *Plan) find(bins *hops.Binaries) (err error) {
 	for n := range p.Steps {
 		s := &p.Steps[n]
-		if s.Kind != Run && s.Kind != Check {
+		if s.Kind == Convert || s.Kind == Rebase {
 			continue
 		}
-		if s.Binary, s.Etcd, err = bins.Get(s.Minor); err != nil {
-			return nil, fmt.Errorf("plan %s to %s: %w", i.Version, to, err)
+		if s.Binary, s.Etcd, err = bins.Get(s.server()); err != nil {
+			return fmt.Errorf("plan %s to %s: %w", p.From, p.To, err)
 		}
 	}
-	return p, nil
+	return nil
+}
+
+// server is the minor of what is run.
+func (s Step) server() string {
+	if s.Kind == Downgrade {
+		return hops.Next(s.Minor)
+	}
+	return s.Minor
 }
 
 // judgeV2 says whether the keys of the v2 API are the data. What would be lost is refused, unless it is allowed.
@@ -123,7 +141,7 @@ func judgeV2(i *datadir.Info, to string, drop bool, p *Plan) (convert bool, err 
 		p.Notes = append(p.Notes, fmt.Sprintf("%d users and %d roles of the v2 API are left behind", v.Users, v.Roles))
 	}
 	if i.Database == nil || i.Database.Keys == 0 && i.Database.Revision == 1 {
-		return i.Database == nil && hops.Compare(to, "3.0") >= 0 || v.Keys > 0, nil
+		return hops.Compare(to, "3.0") >= 0 && (i.Database == nil || v.Keys > 0), nil
 	}
 	missing := 0
 	for _, k := range i.Contents.Keys {
@@ -141,11 +159,17 @@ func judgeV2(i *datadir.Info, to string, drop bool, p *Plan) (convert bool, err 
 	return false, nil
 }
 
-// judgeMembers compares what the two stores say, which 3.5 and 3.6 take from different ones:
-// https://github.com/etcd-io/etcd/issues/20967.
-func judgeMembers(i *datadir.Info, p *Plan) {
-	if i.Database == nil || len(i.V2.Members) == 0 {
-		return
+// judgeMembers refuses a member that has no vote, and compares what the two stores say, which 3.5 and 3.6 take from
+// different ones: https://github.com/etcd-io/etcd/issues/20967.
+func judgeMembers(i *datadir.Info, p *Plan) error {
+	self := slices.IndexFunc(i.Members(), func(m v2.Member) bool { return m.ID == i.NodeID })
+	switch {
+	case self < 0:
+		return refuse("member %x was removed from its cluster, which goes on without it: take the directory of one that is in it", i.NodeID)
+	case i.Members()[self].Learner:
+		return refuse("member %x is a learner, which has no vote: promote it first, or take the directory of a voter", i.NodeID)
+	case i.Database == nil || i.Database.StorageVersion != "":
+		return nil
 	}
 	have := map[uint64]bool{}
 	for _, m := range i.V2.Members {
@@ -159,6 +183,33 @@ func judgeMembers(i *datadir.Info, p *Plan) {
 			p.Notes = append(p.Notes, fmt.Sprintf("member %x is a learner in one store, and a voter in the other", m.ID))
 		}
 	}
+	return nil
+}
+
+// judgeAlarms refuses data of which etcd itself has said that it is wrong.
+func judgeAlarms(i *datadir.Info) error {
+	if i.Database == nil {
+		return nil
+	}
+	for _, alarm := range i.Database.Alarms {
+		if strings.HasPrefix(alarm, "CORRUPT") {
+			return refuse("etcd has found the members' data to differ (alarm %s): take a member that is right, and disarm the alarm first", alarm)
+		}
+	}
+	return nil
+}
+
+// judgeDirection refuses the ways on which etcd itself does not take data back.
+func judgeDirection(from, to string, downgrade bool) error {
+	switch {
+	case hops.Compare(to, from) >= 0:
+		return nil
+	case hops.Compare(to, "3.5") < 0:
+		return refuse("the data is of etcd %s, which is newer than %s, and etcd takes data back to 3.5 at most", from, to)
+	case !downgrade:
+		return refuse("the data is of etcd %s, which is newer than %s; --downgrade takes it back", from, to)
+	}
+	return nil
 }
 
 // format is the newest that leads to a minor. 3.6 and 3.7 start on that of 3.5.
@@ -175,18 +226,27 @@ func (p *Plan) add(kind Kind, minors ...string) {
 	}
 }
 
+// v2Left says whether 3.6 would refuse to start.
+func v2Left(i *datadir.Info) bool {
+	return i.V2.Keys > 0 || i.V2.Users+i.V2.Roles > 0 || i.V2.LogWrites > 0
+}
+
 // single plans for a member that is all of its cluster.
 func (p *Plan) single(i *datadir.Info, convert bool) {
-	v2Left := i.V2.Keys > 0 || i.V2.Users+i.V2.Roles > 0 || i.V2.LogWrites > 0
+	left := v2Left(i)
 	from := i.Version
 	switch {
-	case p.Strategy == Auto && convert:
+	case p.Strategy == Auto && (convert || hops.Compare(p.To, from) < 0):
 		p.Strategy = Restore
 	case p.Strategy == Auto:
 		p.Strategy = Stepwise
 	}
-	if p.Strategy == Restore {
+	switch {
+	case p.Strategy == Restore:
 		p.restore(from, convert)
+		return
+	case p.stepsDown():
+		p.stepDown(from)
 		return
 	}
 	if convert {
@@ -195,17 +255,17 @@ func (p *Plan) single(i *datadir.Info, convert bool) {
 		}
 		p.add(Convert, from)
 		p.add(Run, from)
-		v2Left = false
+		left = false
 	} else if i.State != nil && i.State.From2 && hops.Compare(from, "3.5") < 0 {
 		// 3.5 would play the log from 2.x on, and hold itself for one that is not capable of v3 until its next snapshot.
 		p.add(Run, from)
 		p.add(Rebase, from)
-		v2Left = false
+		left = false
 	}
 	for _, m := range hops.Between(from, p.To) {
 		// The servers up to 3.5 write requests of the v2 API into the log when they start and when they agree on a
 		// version. 3.6 takes those two, but not what users have left.
-		if m == "3.6" && (v2Left || hops.Compare(from, "3.6") < 0) {
+		if m == "3.6" && (left || hops.Compare(from, "3.6") < 0) {
 			if hops.Compare(from, "3.5") == 0 {
 				p.add(Run, "3.5")
 			}
@@ -219,8 +279,8 @@ func (p *Plan) restore(from string, convert bool) {
 	switch {
 	case convert:
 		p.add(Convert, format(p.To))
-	case hops.Compare(from, "3.6") >= 0:
-		// Nothing older can read it: the next server takes it as it is.
+	case hops.Compare(from, "3.6") >= 0 && hops.Compare(p.To, from) > 0:
+		// The v2 API has left nothing in it: the next server takes it as it is.
 	default:
 		p.add(Run, from) // what is in the log only has to come into the database
 		p.add(Rebase, format(p.To))
@@ -228,13 +288,38 @@ func (p *Plan) restore(from string, convert bool) {
 	p.add(Run, p.To)
 }
 
-// alone plans for one member of several, which cannot lead without the others.
-func (p *Plan) alone(i *datadir.Info, convert bool) {
-	if !convert {
-		return
+// stepsDown says whether etcd's own way back is taken.
+func (p *Plan) stepsDown() bool {
+	return p.Strategy == Stepwise && hops.Compare(p.To, p.From) < 0
+}
+
+func (p *Plan) stepDown(from string) {
+	down := hops.Between(p.To, from)
+	for n := len(down) - 1; n >= 0; n-- {
+		m := hops.Previous(down[n])
+		p.add(Downgrade, m)
+		p.add(Run, m)
+	}
+}
+
+// alone plans for one member of several, which cannot lead without the others. Where all of them go to the next minor one
+// after the other, its server takes the data as it is.
+func (p *Plan) alone(i *datadir.Info, convert bool) error {
+	switch {
+	case convert:
+	case p.To != hops.Next(i.Version):
+		return refuse("one member of %d cannot go from %s to %s alone: upgrade the running cluster member by member, to %s first",
+			len(i.Members()), i.Version, p.To, hops.Next(i.Version))
+	case p.To == "3.6" && v2Left(i):
+		return refuse("the v2 API has left %d keys, and %d requests in the log, over which etcd 3.6 does not start: remove the keys through it, and let the server write a snapshot",
+			i.V2.Keys, i.V2.LogWrites)
+	default:
+		p.Notes = append(p.Notes, fmt.Sprintf("this is one of %d members: etcd %s itself takes over its data, together with the others", len(i.Members()), p.To))
+		return nil
 	}
 	p.Strategy = Restore
 	p.Notes = append(p.Notes, fmt.Sprintf("this is one of %d members: do the same with the others, from the same index of the log (%d), before any is started", len(i.V2.Members), i.Raft.Index))
 	p.add(Convert, format(p.To))
 	p.add(Check, p.To)
+	return nil
 }

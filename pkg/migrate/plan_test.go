@@ -31,7 +31,7 @@ func binaries(t *testing.T, versions ...string) *hops.Binaries {
 var all = []string{"2.3.8", "3.0.17", "3.1.20", "3.2.32", "3.3.27", "3.4.16", "3.5.35", "3.6.16", "3.7.3"}
 
 func v2Data(members int) *datadir.Info {
-	i := &datadir.Info{Version: "2.3", Contents: &v2.Contents{}, V2: datadir.V2{Keys: 1, LogWrites: 3, Prefixes: map[string]int{"/registry": 1}}}
+	i := &datadir.Info{Version: "2.3", NodeID: 1, Contents: &v2.Contents{}, V2: datadir.V2{Keys: 1, LogWrites: 3, Prefixes: map[string]int{"/registry": 1}}}
 	for n := range members {
 		i.V2.Members = append(i.V2.Members, v2.Member{ID: uint64(n + 1)}) //nolint:gosec // small
 	}
@@ -39,7 +39,18 @@ func v2Data(members int) *datadir.Info {
 }
 
 func v3Data(version string) *datadir.Info {
-	return &datadir.Info{Version: version, Contents: &v2.Contents{}, Database: &datadir.Database{Keys: 5, Revision: 9}, V2: datadir.V2{Members: []v2.Member{{ID: 1}}}}
+	i := &datadir.Info{Version: version, NodeID: 1, Contents: &v2.Contents{}, Database: &datadir.Database{Keys: 5, Revision: 9}, V2: datadir.V2{Members: []v2.Member{{ID: 1}}}}
+	if version >= "3.6" {
+		i.Database.StorageVersion, i.Database.Members = version, i.V2.Members
+	}
+	return i
+}
+
+// three is one member of three.
+func three(version string) *datadir.Info {
+	i := v3Data(version)
+	i.V2.Members = append(i.V2.Members, v2.Member{ID: 2}, v2.Member{ID: 3})
+	return i
 }
 
 func steps(p *Plan) string {
@@ -67,9 +78,14 @@ func TestMakePlan(t *testing.T) {
 		{"stepwise from 3.5", v3Data("3.5"), "3.6", Auto, "run 3.5, rebase 3.5, run 3.6"},
 		{"3.6 as it is", v3Data("3.6"), "3.7", Restore, "run 3.7"},
 		{"restore", v3Data("3.1"), "3.6", Restore, "run 3.1, rebase 3.5, run 3.6"},
+		{"v2 stays", v2Data(1), "2.3", Auto, ""},
+		{"back", v3Data("3.7"), "3.5", Auto, "run 3.7, rebase 3.5, run 3.5"},
+		{"back by one", v3Data("3.7"), "3.6", Restore, "run 3.7, rebase 3.5, run 3.6"},
+		{"back as etcd does it", v3Data("3.7"), "3.5", Stepwise, "downgrade 3.6, run 3.6, downgrade 3.5, run 3.5"},
+		{"one of three to the next", three("3.4"), "3.5", Auto, ""},
 		{"nothing to do", v3Data("3.6"), "3.6", Auto, ""},
 	} {
-		p, err := MakePlan(c.info, c.to, c.strategy, binaries(t, all...), false)
+		p, err := MakePlan(c.info, c.to, Options{Strategy: c.strategy, Downgrade: true}, binaries(t, all...))
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		} else if got := steps(p); got != c.want {
@@ -83,8 +99,11 @@ func TestMakePlanRefuses(t *testing.T) {
 	auth.V2.AuthEnabled = true
 	both := v3Data("3.5")
 	both.V2.Keys, both.Contents.Keys = 1, []v2.Key{{Path: "/coreos.com/network/config"}}
-	three := v3Data("3.4")
-	three.V2.Members = append(three.V2.Members, v2.Member{ID: 2}, v2.Member{ID: 3})
+	removed, learner, corrupt, leftover := v3Data("3.5"), v3Data("3.5"), v3Data("3.5"), three("3.5")
+	removed.NodeID = 7
+	learner.V2.Members[0].Learner = true
+	corrupt.Database.Alarms = []string{"CORRUPT of 1"}
+	leftover.V2.LogWrites = 1
 	for name, c := range map[string]struct {
 		info *datadir.Info
 		to   string
@@ -97,13 +116,18 @@ func TestMakePlanRefuses(t *testing.T) {
 		"v2 keys that v3 lacks":       {both, "3.6", false, ErrRefused},
 		"v2 keys that 3.5 still has":  {v3Data("3.4"), "3.5", false, nil},
 		"v2 keys that are not wanted": {both, "3.6", true, nil},
-		"one of three":                {three, "3.5", false, ErrRefused},
+		"one of three":                {three("3.3"), "3.5", false, ErrRefused},
+		"leftovers in one of three":   {leftover, "3.6", false, ErrRefused},
+		"back without being asked":    {v3Data("3.6"), "3.5", false, ErrRefused},
+		"a removed member":            {removed, "3.6", false, ErrRefused},
+		"a learner":                   {learner, "3.6", false, ErrRefused},
+		"corrupt data":                {corrupt, "3.6", false, ErrRefused},
 	} {
-		if _, err := MakePlan(c.info, c.to, Auto, binaries(t, all...), c.drop); !errors.Is(err, c.want) {
+		if _, err := MakePlan(c.info, c.to, Options{Strategy: Auto, DropV2: c.drop}, binaries(t, all...)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := MakePlan(v3Data("3.3"), "3.5", Auto, binaries(t, "3.5.35"), false); !errors.Is(err, hops.ErrMissing) {
+	if _, err := MakePlan(v3Data("3.3"), "3.5", Options{Strategy: Auto}, binaries(t, "3.5.35")); !errors.Is(err, hops.ErrMissing) {
 		t.Errorf("3.4 is not at hand: %v", err)
 	}
 }

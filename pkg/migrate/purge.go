@@ -41,8 +41,8 @@ func purgePlan(i *datadir.Info, o Options) (*Plan, error) {
 	switch {
 	case i.Database == nil:
 		return nil, refuse("etcd %s has nothing but the v2 API: migrate it", i.Version)
-	case len(i.V2.Members) > 1:
-		return nil, refuse("this is one of %d members, and its log must stay that of the others", len(i.V2.Members))
+	case len(i.Members()) > 1:
+		return nil, refuse("this is one of %d members, and its log must stay that of the others", len(i.Members()))
 	case hops.Compare(i.Version, "3.5") > 0, i.V2.Keys+i.V2.Users+i.V2.Roles+i.V2.LogWrites == 0:
 		return p, nil
 	}
@@ -57,12 +57,5 @@ func purgePlan(i *datadir.Info, o Options) (*Plan, error) {
 	p.add(Run, i.Version)
 	p.add(Rebase, i.Version)
 	p.add(Run, i.Version)
-	for n := range p.Steps {
-		if s := &p.Steps[n]; s.Kind == Run {
-			if s.Binary, s.Etcd, err = bins.Get(s.Minor); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return p, nil
+	return p, p.find(bins)
 }

@@ -27,7 +27,7 @@ func Preview(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return MakePlan(info, to, o.Strategy, bins, o.DropV2)
+	return MakePlan(info, to, o, bins)
 }
 
 // RolledBack says which generation is back, and which holds what was there.
@@ -62,14 +62,17 @@ func Rollback(o Options, generation int) (*RolledBack, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := work.Begin(); err != nil {
+	err = work.Prepare(func(to datadir.Dir) error {
+		if err := tree.Copy(from.Member(), to.Member()); err != nil {
+			return err
+		}
+		if _, err := datadir.Inspect(to); err != nil {
+			return fmt.Errorf("check generation %d: %w", generation, err)
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
-	}
-	if err := tree.Copy(from.Member(), work.Dir().Member()); err != nil {
-		return nil, err
-	}
-	if _, err := datadir.Inspect(work.Dir()); err != nil {
-		return nil, fmt.Errorf("check generation %d: %w", generation, err)
 	}
 	kept, err := work.Commit(version, before)
 	if err != nil {

@@ -27,7 +27,8 @@ type Options struct {
 	To       string // a minor, or a full version
 	BinDir   string
 	Strategy Strategy
-	DropV2   bool
+	// DropV2 allows to leave behind what has no place in the v3 API, and Downgrade to go to an older release.
+	DropV2, Downgrade bool
 	// Keep is the number of old members to keep; the newest stays in any case.
 	Keep int
 	// Timeout is the limit for one server to come up, and for it to end.
@@ -84,7 +85,7 @@ func Migrate(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := MakePlan(info, to, o.Strategy, bins, o.DropV2)
+	plan, err := MakePlan(info, to, o, bins)
 	if err != nil {
 		return nil, err
 	}
@@ -167,13 +168,24 @@ func (m *migration) run(ctx context.Context, info *datadir.Info, versionText str
 	if err := m.checkSpace(); err != nil {
 		return err
 	}
-	if err := m.work.Begin(); err != nil {
+	if err := m.work.Prepare(func(datadir.Dir) error { return m.prepare(ctx, info) }); err != nil {
 		return err
 	}
-	if db := info.Database; db != nil && db.ConsistentIndex == info.Log.Index() && m.plan.Steps[0].Kind != Convert {
-		m.reference = db
+	n, err := m.work.Commit(versionText, info.VersionFile)
+	if err != nil {
+		return err
 	}
+	m.result.Generation = n
+	m.Log.Info("swapped", zap.Int("original-kept-as-generation", n))
+	return m.work.Prune(max(m.Keep, 1))
+}
+
+// prepare makes the new member beside the old one.
+func (m *migration) prepare(ctx context.Context, info *datadir.Info) error {
 	if m.plan.Steps[0].Kind != Convert {
+		if db := info.Database; db != nil && db.ConsistentIndex == info.Log.Index() {
+			m.reference = db
+		}
 		m.Log.Info("copy the member", zap.String("to", string(m.work.Dir())))
 		if err := tree.Copy(m.Dir.Member(), m.work.Dir().Member()); err != nil {
 			return err
@@ -190,16 +202,7 @@ func (m *migration) run(ctx context.Context, info *datadir.Info, versionText str
 			return err
 		}
 	}
-	if err := m.compare(); err != nil {
-		return err
-	}
-	n, err := m.work.Commit(versionText, info.VersionFile)
-	if err != nil {
-		return err
-	}
-	m.result.Generation = n
-	m.Log.Info("swapped", zap.Int("original-kept-as-generation", n))
-	return m.work.Prune(max(m.Keep, 1))
+	return m.compare()
 }
 
 func (m *migration) checkSpace() error {
@@ -228,7 +231,7 @@ func (m *migration) step(ctx context.Context, s Step, info *datadir.Info) error 
 			return err
 		}
 		return rebase(now, dir, s.Minor)
-	case Run:
+	case Run, Downgrade:
 		return m.serve(ctx, s, dir, info, false)
 	case Check:
 		return m.check(ctx, s, info)
@@ -265,7 +268,7 @@ func (m *migration) serve(ctx context.Context, s Step, dir datadir.Dir, info *da
 	ctx, cancel := context.WithTimeout(ctx, m.Timeout)
 	defer cancel()
 	o := server.Options{Binary: s.Binary, Version: s.Etcd, DataDir: string(dir), Name: "default", ForceNewCluster: alone, Extra: m.ServerArgs, Log: m.ServerLog}
-	for _, member := range info.V2.Members {
+	for _, member := range info.Members() {
 		if member.ID == info.NodeID {
 			o.Name, o.ClientURLs = max(member.Name, o.Name), member.ClientURLs
 		}
@@ -274,7 +277,15 @@ func (m *migration) serve(ctx context.Context, s Step, dir datadir.Dir, info *da
 	if err != nil {
 		return err
 	}
-	if err := srv.Await(ctx); err != nil {
+	err = srv.Await(ctx)
+	switch {
+	case err != nil:
+	case s.Kind == Downgrade:
+		err = srv.Downgrade(ctx, s.Minor)
+	case m.plan != nil && m.plan.stepsDown():
+		err = srv.EndDowngrade(ctx)
+	}
+	if err != nil {
 		srv.Kill()
 		return err
 	}
@@ -283,10 +294,7 @@ func (m *migration) serve(ctx context.Context, s Step, dir datadir.Dir, info *da
 
 // check runs the server on a second copy: what it writes there, such as a cluster of one, must not stay.
 func (m *migration) check(ctx context.Context, s Step, info *datadir.Info) error {
-	dir := datadir.Dir(string(m.work.Dir()) + "-check")
-	if err := os.RemoveAll(string(dir)); err != nil {
-		return fmt.Errorf("remove old copy: %w", err)
-	}
+	dir := datadir.Dir(filepath.Join(string(m.work.Dir()), "check"))
 	defer os.RemoveAll(string(dir))
 	if err := tree.Copy(m.work.Dir().Member(), dir.Member()); err != nil {
 		return err

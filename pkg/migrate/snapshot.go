@@ -56,7 +56,7 @@ func Save(ctx context.Context, o Options, file string) (*Manifest, error) {
 		if err := m.catchUp(ctx, info); err != nil {
 			return nil, err
 		}
-		defer os.RemoveAll(string(work.Dir()))
+		defer work.Discard() //nolint:errcheck // the next one throws it away
 		from = work.Dir()
 	}
 	return write(from, info, file)
@@ -88,13 +88,12 @@ func (m *migration) catchUp(ctx context.Context, info *datadir.Info) error {
 	if err := m.checkSpace(); err != nil {
 		return err
 	}
-	if err := m.work.Begin(); err != nil {
-		return err
-	}
-	if err := tree.Copy(m.Dir.Member(), m.work.Dir().Member()); err != nil {
-		return err
-	}
-	return m.serve(ctx, s, m.work.Dir(), info, false)
+	return m.work.Prepare(func(to datadir.Dir) error {
+		if err := tree.Copy(m.Dir.Member(), to.Member()); err != nil {
+			return err
+		}
+		return m.serve(ctx, s, to, info, false)
+	})
 }
 
 // write copies the database with its sum behind it, and renames it when it is whole.
@@ -284,10 +283,7 @@ func RestoreSnapshot(o Options, file string, member Member, bump uint64, skipHas
 	if err != nil {
 		return nil, err
 	}
-	if err := work.Begin(); err != nil {
-		return nil, err
-	}
-	if err := restore(file, work.Dir(), member, bump, skipHash); err != nil {
+	if err := work.Prepare(func(to datadir.Dir) error { return restore(file, to, member, bump, skipHash) }); err != nil {
 		return nil, err
 	}
 	info, err := datadir.Inspect(work.Dir())

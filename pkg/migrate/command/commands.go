@@ -53,8 +53,12 @@ func (a *app) result(r *migrate.Result) error {
 	if a.output == "json" {
 		return a.json(r)
 	}
-	if len(r.Plan.Steps) == 0 {
-		_, err := fmt.Fprintf(a.Out, "nothing to do: the data is of etcd %s\n", r.Version)
+	switch {
+	case r.Plan.From == "":
+		_, err := fmt.Fprintln(a.Out, "nothing to do: the directory is empty")
+		return err
+	case len(r.Plan.Steps) == 0:
+		_, err := fmt.Fprintf(a.Out, "nothing to do for etcd %s: the data is of %s\n", r.Version, r.Plan.From)
 		return err
 	}
 	_, err := fmt.Fprintf(a.Out, "migrated from %s to %s in %s: %d keys, revision %d, %d leases\nthe member that was there before is kept as generation %d: etcd-migrate rollback --data-dir %s\n",

@@ -27,6 +27,7 @@ func (a *app) parse(name string, args []string) error {
 	f.StringVar(&a.opts.BinDir, "bin-dir", "/usr/local/bin", "where the servers are, as etcd-3.5.35 and so on")
 	f.StringVar(&a.strategy, "strategy", string(migrate.Auto), "auto, stepwise (run every release in between) or restore (write the target's format and run only that)")
 	f.BoolVar(&a.opts.DropV2, "drop-v2", false, "leave behind what the v2 API holds and v3 does not")
+	f.BoolVar(&a.opts.Downgrade, "downgrade", false, "allow a release older than that of the data, back to 3.5")
 	f.IntVar(&a.opts.Keep, "keep", 2, "how many of the members that were there before to keep")
 	f.DurationVar(&a.opts.Timeout, "timeout", 10*time.Minute, "how long one server may take to come up and end")
 	f.StringVar(&a.creds, "etcd-server-extra-args", env("ETCD_CREDS"), "more arguments for every server, split at spaces (or $ETCD_CREDS)")

@@ -93,6 +93,25 @@ func Inspect(d Dir) (*Info, error) {
 	return i, i.detect()
 }
 
+// Members are those that the directory's own release goes by: up to 3.5 it takes them from the v2 store, and from 3.6 on
+// from the database.
+func (i *Info) Members() []v2.Member {
+	if i.fromDatabase() {
+		return i.Database.Members
+	}
+	return i.V2.Members
+}
+
+// Removed are the members that may never come back, from where Members are.
+func (i *Info) Removed() []uint64 {
+	if i.fromDatabase() {
+		return i.Database.Removed
+	}
+	return i.V2.Removed
+}
+
+func (i *Info) fromDatabase() bool { return i.Database != nil && i.Database.StorageVersion != "" }
+
 func (i *Info) raft() {
 	l := i.Log
 	conf := l.Snapshot.GetMetadata().GetConfState()

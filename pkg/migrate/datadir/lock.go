@@ -15,9 +15,15 @@ var ErrInUse = errors.New("data directory is in use")
 
 // Lock keeps etcd and others like this process away from the directory until release is called.
 // Servers hold a lock on the newest file of their log: 2.x with flock(2), later ones with an open file description lock.
+// Where nothing else has to stay in it, the folder of the lock goes away at the end.
 func (d Dir) Lock() (release func(), err error) {
 	var held []*os.File
+	own := filepath.Join(string(d), StateDir, "lock")
 	closeAll := func() {
+		if len(held) > 0 {
+			_ = os.Remove(own)               // whoever waits for it looks whether it is still there
+			_ = os.Remove(filepath.Dir(own)) // it may be needed
+		}
 		for _, f := range held {
 			f.Close()
 		}
@@ -27,15 +33,14 @@ func (d Dir) Lock() (release func(), err error) {
 			closeAll()
 		}
 	}()
-	paths := []string{filepath.Join(string(d), StateDir, "lock")}
-	if err := os.MkdirAll(filepath.Dir(paths[0]), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(own), 0o700); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", d, err)
 	}
 	logs, err := filepath.Glob(filepath.Join(d.WAL(), "*.wal"))
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", d, err)
 	}
-	for _, path := range append(paths, logs...) {
+	for _, path := range append([]string{own}, logs...) {
 		f, err := lockFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", d, err)
@@ -70,5 +75,19 @@ func lockFile(path string) (*os.File, error) {
 		f.Close()
 		return nil, err
 	}
+	if !same(f.File, path) {
+		f.Close()
+		return nil, fmt.Errorf("%w: another process has just left %s", ErrInUse, filepath.Base(path))
+	}
 	return f.File, nil
+}
+
+// same says whether the file is still what the path names.
+func same(f *os.File, path string) bool {
+	have, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(path)
+	return err == nil && os.SameFile(have, named)
 }

@@ -47,6 +47,20 @@ func Minor(s string) (string, error) {
 // Compare orders minors.
 func Compare(a, b string) int { return slices.Index(minors, a) - slices.Index(minors, b) }
 
+// Next is the minor after one, empty after the newest.
+func Next(minor string) string { return neighbour(minor, 1) }
+
+// Previous is the minor before one, empty before the oldest.
+func Previous(minor string) string { return neighbour(minor, -1) }
+
+func neighbour(minor string, by int) string {
+	n := slices.Index(minors, minor)
+	if n < 0 || n+by < 0 || n+by >= len(minors) {
+		return ""
+	}
+	return minors[n+by]
+}
+
 // Between lists the minors after from, up to to.
 func Between(from, to string) []string {
 	i, j := slices.Index(minors, from), slices.Index(minors, to)

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -27,8 +28,6 @@ type Options struct {
 	// Name and ClientURLs are published to the cluster at the start: they have to be those that it knows already.
 	Name       string
 	ClientURLs []string
-	// Fsync is what the last server needs; on a copy that is thrown away after a crash it costs time for nothing.
-	Fsync bool
 	// ForceNewCluster starts one member of several alone, on a copy that nobody keeps.
 	ForceNewCluster bool
 	Extra           []string
@@ -98,7 +97,12 @@ func (s *Server) args(client, peer string) []string {
 	}
 	args := []string{"--name", o.Name, "--data-dir", o.DataDir, "--listen-client-urls", client, "--advertise-client-urls", advertise,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", o.Name + "=" + peer}
-	if minor := minorOf(o.Version); minor >= 305 && !o.Fsync {
+	if minorOf(o.Version) >= 300 {
+		// The data may be larger than the default allows, and the alarm would stay in it.
+		args = append(args, "--quota-backend-bytes", "-1")
+	}
+	if minorOf(o.Version) >= 305 {
+		// It is a copy that is thrown away after a crash, and that is synced as a whole before it takes the original's place.
 		args = append(args, "--unsafe-no-fsync")
 	}
 	if o.ForceNewCluster {
@@ -142,25 +146,31 @@ var ErrExited = errors.New("etcd ended by itself")
 // that the log was applied and there is a leader: the version is written through it.
 func (s *Server) Await(ctx context.Context) error {
 	want := minorOf(s.opts.Version)
+	err := s.until(ctx, "wait for etcd "+s.opts.Version, func(v versions) bool {
+		return minorOf(v.Server) == want && minorOf(v.Cluster) == want && (want < 306 || minorOf(v.Storage) == want)
+	})
+	if err != nil || want < 300 {
+		return err
+	}
+	return s.answer(ctx)
+}
+
+// until waits for the server to say the versions that are waited for.
+func (s *Server) until(ctx context.Context, what string, reached func(versions) bool) error {
 	var seen versions
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		v, err := s.versions(ctx)
-		if err == nil {
-			seen = v
-			if minorOf(v.Server) == want && minorOf(v.Cluster) == want && (want < 306 || minorOf(v.Storage) == want) {
-				if want < 300 {
-					return nil
-				}
-				return s.answer(ctx)
+		if v, err := s.versions(ctx); err == nil {
+			if seen = v; reached(v) {
+				return nil
 			}
 		}
 		select {
 		case <-s.done:
-			return fmt.Errorf("wait for etcd %s: %w: %v\n%s", s.opts.Version, ErrExited, s.err, s.tail)
+			return fmt.Errorf("%s: %w: %v\n%s", what, ErrExited, s.err, s.tail)
 		case <-ctx.Done():
-			return fmt.Errorf("wait for etcd %s: cluster version is %q, storage version %q: %w\n%s", s.opts.Version, seen.Cluster, seen.Storage, ctx.Err(), s.tail)
+			return fmt.Errorf("%s: cluster version is %q, storage version %q: %w\n%s", what, seen.Cluster, seen.Storage, ctx.Err(), s.tail)
 		case <-tick.C:
 		}
 	}
@@ -213,11 +223,16 @@ func (s *Server) Kill() {
 }
 
 // tail keeps the end of what a server has said.
-type tail struct{ buf bytes.Buffer }
+type tail struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
 
 const tailSize = 4096
 
 func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.buf.Write(p)
 	if extra := t.buf.Len() - tailSize; extra > 0 {
 		t.buf.Next(extra)
@@ -225,4 +240,8 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *tail) String() string { return strings.TrimSpace(t.buf.String()) }
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(t.buf.String())
+}

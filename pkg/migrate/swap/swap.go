@@ -33,6 +33,9 @@ type Journal struct {
 	Before  string `json:"before"`
 }
 
+// infoFile lies beside the member of a generation, and is the journal of the swap in which it came there.
+const infoFile = "info.json"
+
 // Work is the place beside a member.
 type Work struct{ dir datadir.Dir }
 
@@ -70,25 +73,28 @@ func (w Work) Recover() (string, error) {
 	if j.Ready {
 		return "completed the swap that was interrupted", w.complete(j)
 	}
-	if err := w.discard(); err != nil {
+	if err := w.Discard(); err != nil {
 		return "", err
 	}
 	return "threw away the work that was interrupted", nil
 }
 
-// Begin makes an empty place to work in.
-func (w Work) Begin() error {
-	if err := w.discard(); err != nil {
+// Prepare lets fill make the new member in an empty place, which is empty again when that fails.
+func (w Work) Prepare(fill func(datadir.Dir) error) error {
+	if err := w.Discard(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(string(w.Dir()), 0o700); err != nil {
 		return fmt.Errorf("create work directory: %w", err)
 	}
+	if err := fill(w.Dir()); err != nil {
+		return errors.Join(err, w.Discard())
+	}
 	return nil
 }
 
-// discard removes the work. The journal goes first: without it the work means nothing.
-func (w Work) discard() error {
+// Discard removes the work. The journal goes first: without it the work means nothing.
+func (w Work) Discard() error {
 	if err := os.Remove(w.journal()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove journal: %w", err)
 	}
@@ -125,7 +131,7 @@ func (w Work) Commit(version, before string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("write journal: %w", err)
 	}
-	for _, name := range []string{filepath.Join(w.generation(j.Generation), "info.json"), w.journal()} {
+	for _, name := range []string{filepath.Join(w.generation(j.Generation), infoFile), w.journal()} {
 		if err := writeFile(name, data); err != nil {
 			return 0, err
 		}
@@ -158,7 +164,11 @@ func (w Work) complete(j Journal) error {
 	if err := tree.SyncFile(string(w.dir)); err != nil {
 		return err
 	}
-	return w.discard()
+	kept = filepath.Dir(kept)
+	if err := tree.OwnOnly(current, w.state(), w.state("generations"), kept, filepath.Join(kept, infoFile), filepath.Join(string(w.dir), datadir.VersionFile)); err != nil {
+		return err
+	}
+	return w.Discard()
 }
 
 // Generations lists the numbers of what is kept, the oldest first.
@@ -183,7 +193,7 @@ func (w Work) Generations() ([]int, error) {
 
 // Generation gives the directory of a generation, and what version.txt said then.
 func (w Work) Generation(n int) (datadir.Dir, string, error) {
-	data, err := os.ReadFile(filepath.Join(w.generation(n), "info.json"))
+	data, err := os.ReadFile(filepath.Join(w.generation(n), infoFile))
 	if err != nil {
 		return "", "", fmt.Errorf("read generation %d: %w", n, err)
 	}

@@ -34,11 +34,37 @@ func prepared(t *testing.T) (datadir.Dir, Work) {
 	dir := datadir.Dir(t.TempDir())
 	w := At(dir)
 	write(t, filepath.Join(dir.Member(), "snap", "db"), "old")
-	if err := w.Begin(); err != nil {
+	prepare(t, w, "new")
+	return dir, w
+}
+
+func prepare(t *testing.T, w Work, text string) {
+	t.Helper()
+	err := w.Prepare(func(to datadir.Dir) error {
+		write(t, filepath.Join(to.Member(), "snap", "db"), text)
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(w.Dir().Member(), "snap", "db"), "new")
-	return dir, w
+}
+
+func TestPrepareFails(t *testing.T) {
+	dir, w := prepared(t)
+	cause := errors.New("disk full")
+	err := w.Prepare(func(to datadir.Dir) error {
+		if exists(to.Member()) {
+			t.Error("what was prepared before is still there")
+		}
+		write(t, filepath.Join(to.Member(), "wal"), "half")
+		return cause
+	})
+	if !errors.Is(err, cause) {
+		t.Error(err)
+	}
+	if exists(string(w.Dir())) || read(t, filepath.Join(dir.Member(), "snap", "db")) != "old" {
+		t.Error("the work is left, or the member has changed")
+	}
 }
 
 func TestCommit(t *testing.T) {
@@ -95,9 +121,7 @@ func TestRecover(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, w := prepared(t)
-			if err := os.MkdirAll(w.generation(1), 0o700); err != nil {
-				t.Fatal(err)
-			}
+			write(t, filepath.Join(w.generation(1), infoFile), journal)
 			c.crash(t, dir, w)
 			done, err := w.Recover()
 			if err != nil || done == "" {
@@ -125,10 +149,7 @@ func TestPrune(t *testing.T) {
 		if _, err := w.Commit("v", ""); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Begin(); err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(w.Dir().Member(), "snap", "db"), "newer")
+		prepare(t, w, "newer")
 	}
 	if err := w.Prune(2); err != nil {
 		t.Fatal(err)

@@ -77,6 +77,20 @@ func Own(dir, like string) error {
 	})
 }
 
+// OwnOnly does the same for the paths alone.
+func OwnOnly(like string, paths ...string) error {
+	info, err := os.Stat(like)
+	if err != nil {
+		return fmt.Errorf("find owner: %w", err)
+	}
+	for _, path := range paths {
+		if err := own(path, info); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func own(path string, like fs.FileInfo) error {
 	var have, want unix.Stat_t
 	if err := unix.Lstat(path, &have); err != nil {
