@@ -294,9 +294,8 @@ func (p *Plan) stepsDown() bool {
 }
 
 func (p *Plan) stepDown(from string) {
-	down := hops.Between(p.To, from)
-	for n := len(down) - 1; n >= 0; n-- {
-		m := hops.Previous(down[n])
+	for m := from; m != p.To; {
+		m = hops.Previous(m)
 		p.add(Downgrade, m)
 		p.add(Run, m)
 	}
