@@ -26,7 +26,7 @@ func convert(i *datadir.Info, dir datadir.Dir, minor string, now time.Time, prog
 		return fmt.Errorf("convert: index %d of the v2 store cannot become a revision", revision)
 	}
 	if i.State.Synced.After(now) {
-		// The clock was set back. By the leader's own, which had this time already, a key would live too long.
+		// The leader's clock was a little ahead of this one.
 		now = i.State.Synced
 	}
 	keys, leases := mapKeys(i.Contents.Keys, now)

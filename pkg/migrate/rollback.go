@@ -27,7 +27,7 @@ func Preview(o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return MakePlan(info, to, o, bins)
+	return plan(info, to, o, bins)
 }
 
 // RolledBack says which generation is back, and which holds what was there.

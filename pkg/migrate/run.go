@@ -85,15 +85,15 @@ func Migrate(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := MakePlan(info, to, o, bins)
+	p, err := plan(info, to, o, bins)
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range plan.Notes {
+	for _, n := range p.Notes {
 		o.Log.Warn(n)
 	}
-	m := &migration{Options: o, work: work, plan: plan, result: &Result{Plan: plan, Version: to}}
-	if len(plan.Steps) > 0 {
+	m := &migration{Options: o, work: work, plan: p, result: &Result{Plan: p, Version: to}}
+	if len(p.Steps) > 0 {
 		if err := m.run(ctx, info, versionText(bins, o.To, to)); err != nil {
 			return nil, err
 		}
@@ -105,6 +105,15 @@ func Migrate(ctx context.Context, o Options) (*Result, error) {
 	}
 	m.result.Duration = time.Since(began)
 	return m.result, nil
+}
+
+// plan is MakePlan for now.
+func plan(i *datadir.Info, to string, o Options, bins *hops.Binaries) (*Plan, error) {
+	p, err := MakePlan(i, to, o, bins)
+	if err != nil {
+		return nil, err
+	}
+	return p, judgeClock(i, p, time.Now())
 }
 
 // open locks the directory and ends what an earlier process was killed in.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +62,8 @@ func (d *Database) Has(key string) bool { return d.live[key] }
 
 // ReadDB reads a database without writing to it. One in use is an error after a moment.
 func ReadDB(path string) (db *Database, err error) {
-	defer func() { // bolt has assertions where a broken file would lead it astray
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a broken file may send bolt out of what is mapped
+	defer func() {                                           // bolt has assertions where a broken file would lead it astray
 		if r := recover(); r != nil {
 			err = fmt.Errorf("read database %s: it is broken: %v", path, r)
 		}
