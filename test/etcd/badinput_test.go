@@ -4,14 +4,23 @@ package etcd
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
+	"go.etcd.io/raft/v3/raftpb"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/command"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/tree"
@@ -21,25 +30,39 @@ import (
 func cli(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	var out bytes.Buffer
-	code := command.Run(t.Context(), append(args, "--bin-dir", binDir(t)), command.IO{Out: &out, Err: &out, Getenv: func(string) string { return "" }})
+	words := 1
+	if args[0] == "snapshot" {
+		words = 2
+	}
+	args = slices.Insert(slices.Clone(args), words, "--bin-dir", binDir(t))
+	code := command.Run(t.Context(), args, command.IO{Out: &out, Err: &out, Getenv: func(string) string { return "" }})
 	return code, out.String()
 }
 
-// listing is every file of a member with size and time.
+// listing is everything below a directory, byte for byte.
 func listing(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
-	err := filepath.WalkDir(filepath.Join(dir, "member"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if os.IsNotExist(err) && path == dir {
+			return nil
+		}
 		if err != nil {
-			return nil //nolint:nilerr // some have no member
+			return err
 		}
 		info, err := d.Info()
 		if err != nil {
 			return err
 		}
-		if !d.IsDir() {
-			fmt.Fprintln(&b, path, info.Size(), info.ModTime())
+		sum := [sha256.Size]byte{}
+		if info.Mode().IsRegular() {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			sum = sha256.Sum256(data)
 		}
+		fmt.Fprintf(&b, "%s %s %x\n", path, info.Mode(), sum[:8])
 		return nil
 	})
 	if err != nil {
@@ -48,35 +71,61 @@ func listing(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// overwrite changes bytes in the middle of a file.
-func overwrite(t *testing.T, pattern string, at func(size int) int, with string) {
+// overwrite changes bytes in each file, from a part of its length on.
+func overwrite(t *testing.T, pattern string, part float64, with string) {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no file is %s", pattern)
 	}
-	path := files[0]
-	data, err := os.ReadFile(path)
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(data[int(float64(len(bytes.TrimRight(data, "\x00")))*part):], with)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// sync lets a leader of 2.3 remove what has expired, at a time of its own.
+func sync(t *testing.T, dir string, at time.Time) {
+	t.Helper()
+	l := inspect(t, dir).Log
+	start := &walpb.Snapshot{Index: new(uint64(0)), Term: new(uint64(0))}
+	if l.Snapshot != nil {
+		start.Index, start.Term = new(l.Snapshot.GetMetadata().GetIndex()), new(l.Snapshot.GetMetadata().GetTerm())
+	}
+	w, err := wal.Open(zap.NewNop(), datadir.Dir(dir).WAL(), start)
 	if err != nil {
 		t.Fatal(err)
 	}
-	data = bytes.TrimRight(data, "\x00")
-	copy(data[at(len(data)):], with)
-	if err := os.WriteFile(path, data, 0o600); err != nil {
+	defer w.Close()
+	if _, _, _, err := w.ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	data := protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "SYNC")
+	data = protowire.AppendVarint(protowire.AppendTag(data, 15, protowire.VarintType), uint64(at.UnixNano())) //nolint:gosec // as protobuf does
+	index := l.Index() + 1
+	err = w.Save(&raftpb.HardState{Term: &l.Term, Vote: &l.Vote, Commit: &index}, []*raftpb.Entry{{Term: &l.Term, Index: &index, Data: data}})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func half(size int) int { return size / 2 }
-
+// TestBadInput wants a word about the cause, the right exit code, and everything as it was.
 func TestBadInput(t *testing.T) {
-	v2dir, v3dir := filepath.Join(t.TempDir(), "v2"), filepath.Join(t.TempDir(), "v3")
+	v2dir, v3dir, old := filepath.Join(t.TempDir(), "v2"), filepath.Join(t.TempDir(), "v3"), ""
 	r := start(t, "2.3.8", v2dir, nil)
 	fillV2(r)
 	r.stop()
+	old = migrated(t, v2dir, "3.5", migrate.Auto) // its log begins at its snapshot
 	r = start(t, "3.6.16", v3dir, nil)
 	fillV3(r)
 	r.stop()
+	db, logs := "member/snap/db", "member/wal/*.wal"
 	for _, c := range []struct {
 		name    string
 		from    string
@@ -97,26 +146,59 @@ func TestBadInput(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, []string{"--to", "3.6"}, 1, "no such file"},
-		{"newer than the target", v3dir, nil, []string{"--to", "3.5"}, 3, "newer than 3.5"},
+		{"newer than the target", v3dir, nil, []string{"--to", "3.5"}, 3, "newer than 3.5; --downgrade"},
+		{"newer than any way back", v3dir, nil, []string{"--to", "3.4", "--downgrade"}, 3, "back to 3.5 at most"},
 		{"a version that never was", v2dir, nil, []string{"--to", "3.9"}, 2, "known are"},
 		{"half a version", v2dir, nil, []string{"--to", "3"}, 2, "parse etcd version"},
 		{"no target", v2dir, nil, nil, 2, "want --to"},
+		{"a strategy that is none", v2dir, nil, []string{"--to", "3.6", "--strategy", "magic"}, 2, "want --strategy"},
 		{"a corrupt log", v2dir, func(t *testing.T, dir string) {
 			t.Helper()
-			overwrite(t, filepath.Join(dir, "member/wal/*.wal"), half, "XXXX")
-		}, []string{"--to", "3.6"}, 1, "corrupt"},
+			overwrite(t, filepath.Join(dir, logs), 0.5, "XXXX")
+		}, []string{"--to", "3.6"}, 1, "write-ahead log is corrupt"},
+		{"a corrupt log of 3.6", v3dir, func(t *testing.T, dir string) {
+			t.Helper()
+			overwrite(t, filepath.Join(dir, logs), 0.5, "XXXX")
+		}, []string{"--to", "3.7"}, 1, "write-ahead log is corrupt"},
+		{"a corrupt snapshot", old, func(t *testing.T, dir string) {
+			t.Helper()
+			overwrite(t, filepath.Join(dir, "member/snap/*.snap"), 0.5, "XXXX")
+		}, []string{"--to", "3.6"}, 1, ".snap cannot be read"},
 		{"a truncated database", v3dir, func(t *testing.T, dir string) {
 			t.Helper()
-			if err := os.Truncate(datadir.Dir(dir).DB(), 5000); err != nil {
+			if err := os.Truncate(filepath.Join(dir, db), 5000); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"--to", "3.7"}, 1, "read database"},
+		{"half a database", v3dir, func(t *testing.T, dir string) {
+			t.Helper()
+			if err := os.Truncate(filepath.Join(dir, db), 3*4096); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"--to", "3.7"}, 1, "read database"},
+		{"a database of rubbish", v3dir, func(t *testing.T, dir string) {
+			t.Helper()
+			data, err := os.ReadFile(filepath.Join(dir, db))
+			if err != nil {
+				t.Fatal(err)
+			}
+			copy(data[2*4096:], bytes.Repeat([]byte{0xff}, len(data)-2*4096))
+			if err := os.WriteFile(filepath.Join(dir, db), data, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, []string{"--to", "3.7"}, 1, "read database"},
 		{"an empty database", v3dir, func(t *testing.T, dir string) {
 			t.Helper()
-			if err := os.Truncate(datadir.Dir(dir).DB(), 0); err != nil {
+			if err := os.Truncate(filepath.Join(dir, db), 0); err != nil {
 				t.Fatal(err)
 			}
 		}, []string{"--to", "3.7"}, 1, "it is empty"},
+		{"no database", old, func(t *testing.T, dir string) {
+			t.Helper()
+			if err := os.Remove(filepath.Join(dir, db)); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"--to", "3.7"}, 1, "there is no database"},
 		{"no log", v3dir, func(t *testing.T, dir string) {
 			t.Helper()
 			if err := os.RemoveAll(datadir.Dir(dir).WAL()); err != nil {
@@ -125,32 +207,57 @@ func TestBadInput(t *testing.T) {
 		}, []string{"--to", "3.7"}, 3, "not an etcd data directory"},
 		{"a missing release", v3dir, nil, []string{"--to", "3.7", "--bin-dir", t.TempDir()}, 5, "3.7 in"},
 		{"data of v2 kept as such", v2dir, nil, []string{"--to", "3.2", "--target-storage", "etcd2"}, 3, "etcd2"},
+		{"a clock that was set back", v2dir, func(t *testing.T, dir string) {
+			t.Helper()
+			sync(t, dir, time.Now().Add(10*time.Minute))
+		}, []string{"--to", "3.6"}, 3, "set the clock"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			if c.from != "" {
-				if err := tree.Copy(c.from, dir); err != nil {
-					t.Fatal(err)
-				}
+				dir = clone(t, c.from)
 			}
 			if c.prepare != nil {
 				c.prepare(t, dir)
 			}
 			before := listing(t, dir)
-			args := append([]string{"migrate", "--data-dir", dir, "--bin-dir", binDir(t)}, c.args...)
-			var out bytes.Buffer
-			code := command.Run(t.Context(), args, command.IO{Out: &out, Err: &out, Getenv: func(string) string { return "" }})
-			if code != c.code || !strings.Contains(out.String(), c.say) {
-				t.Errorf("exit code %d, want %d and %q: %s", code, c.code, c.say, &out)
+			code, out := cli(t, append([]string{"migrate", "--data-dir", dir}, c.args...)...)
+			if code != c.code || !strings.Contains(out, c.say) {
+				t.Errorf("exit code %d, want %d and %q: %s", code, c.code, c.say, out)
 			}
 			if after := listing(t, dir); after != before {
-				t.Errorf("the member has changed:\n%s\n%s", before, after)
+				t.Errorf("the directory has changed:\n%s\n%s", before, after)
 			}
 		})
 	}
 }
 
-// A directory that a server works on is left alone, whatever the server's release.
+// clone is a copy that a test may change.
+func clone(t *testing.T, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "data")
+	if err := tree.Copy(dir, to); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// A snapshot of the v2 store that is broken does no harm where the log goes back to its beginning.
+func TestBrokenSnapshot(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	r := start(t, "2.3.8", dir, nil, "--snapshot-count", "30")
+	fillV2(r)
+	want := r.dumpV2(hidden...)
+	r.stop()
+	overwrite(t, filepath.Join(dir, "member/snap/*.snap"), 0.5, "XXXX")
+	if broken := inspect(t, dir).Raft.BrokenSnapshots; len(broken) == 0 {
+		t.Error("no snapshot is broken")
+	}
+	serves(t, "3.6.16", migrated(t, dir, "3.6", migrate.Auto), want)
+}
+
+// A directory that a server works on is left alone, whatever the server's release, and so is one that another
+// etcd-migrate works on.
 func TestInUse(t *testing.T) {
 	for _, version := range releases[:len(releases)-1] {
 		dir := filepath.Join(t.TempDir(), "data")
@@ -159,43 +266,48 @@ func TestInUse(t *testing.T) {
 			t.Errorf("etcd %s runs, and the exit code is %d: %s", version, code, out)
 		}
 		r.stop()
+		release, err := datadir.Dir(dir).Lock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"migrate", "--to", "3.7"}, {"rollback"}, {"purge-v2"}} {
+			if code, out := cli(t, append(args, "--data-dir", dir)...); code != 4 {
+				t.Errorf("%s while another works on etcd %s: exit code %d: %s", args[0], version, code, out)
+			}
+		}
+		release()
 	}
 }
 
-// The log may end in anything that a crash while writing leaves: that is no reason to refuse.
-func TestTornLog(t *testing.T) {
-	origin := filepath.Join(t.TempDir(), "data")
-	r := start(t, "2.3.8", origin, nil)
-	for i := range 20 {
-		r.set(http.MethodPut, fmt.Sprintf("/registry/k%02d", i), "value", strings.Repeat("v", 300))
+// TestBadSnapshot gives verify and restore files that are none.
+func TestBadSnapshot(t *testing.T) {
+	dir, file := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "snapshot.db")
+	r := start(t, "3.6.16", dir, nil)
+	fillV3(r)
+	r.stop()
+	if code, out := cli(t, "snapshot", "save", file, "--data-dir", dir); code != 0 {
+		t.Fatalf("save: %d, %s", code, out)
 	}
-	r.stopped = true
-	r.Kill()
-	files, err := filepath.Glob(filepath.Join(origin, "member/wal/*.wal"))
-	if err != nil || len(files) != 1 {
-		t.Fatal(files, err)
-	}
-	whole, err := os.ReadFile(files[0])
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	written := bytes.TrimRight(whole, "\x00")
-	last := 20
-	for cut := range min(4096, len(written)) {
-		if err := os.WriteFile(files[0], written[:len(written)-cut], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		i, err := datadir.Inspect(datadir.Dir(origin))
-		if err != nil {
-			t.Fatalf("cut by %d: %v", cut, err)
-		}
-		// It only ever becomes less, one key after the other.
-		if n := i.V2.Keys; n > last || n < last-1 {
-			t.Fatalf("cut by %d: %d keys, after %d", cut, n, last)
-		}
-		last = i.V2.Keys
+	data[len(data)-1] ^= 1
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if last > 15 {
-		t.Errorf("%d keys are left of 20 when 4096 bytes are gone", last)
+	before := listing(t, dir)
+	for name, args := range map[string][]string{
+		"verify a wrong hash":  {"snapshot", "verify", file},
+		"restore a wrong hash": {"snapshot", "restore", file, "--data-dir", dir},
+		"restore no file":      {"snapshot", "restore", file + "x", "--data-dir", dir},
+		"save over a file":     {"snapshot", "save", file, "--data-dir", dir},
+	} {
+		if code, out := cli(t, args...); code == 0 || !strings.Contains(out, "snapshot.db") {
+			t.Errorf("%s: exit code %d: %s", name, code, out)
+		}
+		if after := listing(t, dir); after != before {
+			t.Errorf("%s: the directory has changed:\n%s\n%s", name, before, after)
+		}
 	}
 }

@@ -67,7 +67,13 @@ func Read(walDir, snapDir string) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l, l.entries(list, start)
+	if err := l.entries(list, start); err != nil {
+		if len(l.Broken) > 0 {
+			return nil, fmt.Errorf("%w; and snapshot %s cannot be read", err, l.Broken[0])
+		}
+		return nil, err
+	}
+	return l, nil
 }
 
 // head takes all but the entries.

@@ -216,6 +216,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	return fmt.Errorf("stop etcd %s: %w\n%s", s.opts.Version, s.err, s.tail)
 }
 
+// Done is closed when the server has ended.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
 // Kill ends the server at once and waits for it.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill() // it may have ended already
