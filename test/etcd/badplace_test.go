@@ -148,7 +148,7 @@ func TestOwner(t *testing.T) {
 		dir := clone(t, from)
 		before := listing(t, dir)
 		// Both have to lie where everybody may look.
-		outside, err := os.MkdirTemp("/tmp", "etcd-migrate-")
+		outside, err := os.MkdirTemp("/tmp", "etcd-migrate-") //nolint:usetesting // nobody else may look into those of a test
 		if err != nil {
 			t.Fatal(err)
 		}

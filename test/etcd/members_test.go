@@ -43,7 +43,6 @@ func TestMembers(t *testing.T) {
 			t.Parallel()
 			first, second := filepath.Join(t.TempDir(), "m1"), filepath.Join(t.TempDir(), "m2")
 			r := start(t, version, first, nil)
-			c := r.client()
 			fillV3(r)
 			added := addLearner(t, r, version, second)
 			added.Kill()
@@ -63,7 +62,7 @@ func TestMembers(t *testing.T) {
 			}
 
 			r = start(t, version, first, urls[:1])
-			c = r.client()
+			c := r.client()
 			id := learner(t, c)
 			if _, err := c.MemberRemove(t.Context(), id); err != nil {
 				t.Fatal(err)
