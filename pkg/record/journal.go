@@ -150,6 +150,26 @@ func Local(clusterUID, run string) (*Run, error) {
 	return readJournal(slices.Max(files))
 }
 
+// Unfinished says whether this machine began an upgrade of the cluster behind a server and knows of no end of it. Which cluster that is can
+// only be told by its server, since this is for when nobody answers.
+func Unfinished(server string) bool {
+	all, err := stateDir("")
+	if err != nil {
+		return false
+	}
+	clusters, err := os.ReadDir(all)
+	if err != nil {
+		return false
+	}
+	for _, c := range clusters {
+		run, err := Local(c.Name(), "")
+		if err == nil && run != nil && run.Plan != nil && run.Plan.Cluster.Server == server && run.State != Done && run.State != GivenUp {
+			return true
+		}
+	}
+	return false
+}
+
 func readJournal(path string) (*Run, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

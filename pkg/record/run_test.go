@@ -189,6 +189,34 @@ func TestEndOfAJournal(t *testing.T) {
 	}
 }
 
+func TestUnfinished(t *testing.T) {
+	for _, c := range []struct {
+		server string
+		end    State
+		want   bool
+	}{{"https://killed:6443", "", true}, {"https://failed:6443", Failed, true}, {"https://done:6443", Done, false}, {"https://given-up:6443", GivenUp, false}} {
+		r := testRun("20260101T000000Z-v1.34.4")
+		r.Plan.Cluster.Server = c.server
+		logs, err := OpenLogs("uid of "+filepath.Base(c.server), r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j, err := logs.Begin(r, t.Errorf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.end != "" {
+			j.Finish(c.end, nil)
+		}
+		if got := Unfinished(c.server); got != c.want {
+			t.Errorf("%s, which ended as %q: unfinished %v", c.server, c.end, got)
+		}
+	}
+	if Unfinished("https://unheard-of:6443") {
+		t.Error("a server that was never upgraded is in the middle of an upgrade")
+	}
+}
+
 func TestMerge(t *testing.T) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	entry := func(id string, after time.Duration, s event.State) Entry {

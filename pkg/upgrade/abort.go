@@ -12,7 +12,6 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
-	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
@@ -23,9 +22,10 @@ import (
 // PrepareAbort takes the lock from whoever is dead, lets finish what still runs on the hosts, looks at everything and plans how to give
 // the upgrade up. Back are nodes whose kubelets are to go back. Nothing is changed but for the agent, which Close takes away again.
 func (u *Upgrade) PrepareAbort(ctx context.Context, back []string) (*Prepared, error) {
-	if _, err := u.client.Discovery().ServerVersion(); err != nil {
-		return nil, kube.ExplainConnection(u.client.Config, err)
-	}
+	return u.patiently(ctx, func(ctx context.Context) (*Prepared, error) { return u.prepareAbort(ctx, back) })
+}
+
+func (u *Upgrade) prepareAbort(ctx context.Context, back []string) (*Prepared, error) {
 	p := &Prepared{}
 	if blocked, err := u.rights(ctx, p); err != nil || blocked != nil {
 		return p, errors.Join(err, orNil(blocked))

@@ -109,10 +109,9 @@ func (u *Upgrade) warn(format string, args ...any) {
 
 // Prepare observes the cluster, judges it and plans. Nothing is changed but for the agent, which Close takes away again.
 // A BlockedError comes together with what is known so far.
-func (u *Upgrade) Prepare(ctx context.Context) (*Prepared, error) {
-	if _, err := u.client.Discovery().ServerVersion(); err != nil {
-		return nil, kube.ExplainConnection(u.client.Config, err)
-	}
+func (u *Upgrade) Prepare(ctx context.Context) (*Prepared, error) { return u.patiently(ctx, u.prepare) }
+
+func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 	p := &Prepared{To: u.opts.To}
 	if blocked, err := u.rights(ctx, p); err != nil || blocked != nil {
 		return p, errors.Join(err, orNil(blocked))
@@ -202,6 +201,9 @@ func (u *Upgrade) judge(p *Prepared, reports map[string][]preflight.HostReport) 
 }
 
 func (u *Upgrade) takeLock(ctx context.Context, p *Prepared, purpose string) error {
+	if u.lock != nil {
+		return nil
+	}
 	lock, from, err := record.Acquire(ctx, u.client, record.Claim{ClusterUID: p.Cluster.UID, Purpose: purpose, Waiting: u.waiting, Clock: u.client.Now})
 	if err != nil {
 		return err
