@@ -75,14 +75,23 @@ func up(ctx context.Context, args []string) error {
 func fill(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("build", flag.ContinueOnError)
 	topo := fs.String("topology", "basic", "topology: a name or a file")
+	release := fs.String("kubernetes", "", "only the commands of this release; their folder is printed")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	t, err := loadTopology(*topo)
+	cache, err := paths.Cache()
 	if err != nil {
 		return err
 	}
-	cache, err := paths.Cache()
+	if *release != "" {
+		dir, err := build.Kubernetes(ctx, cache, "v"+strings.TrimPrefix(*release, "v"), progress.New())
+		if err != nil {
+			return err
+		}
+		fmt.Println(dir)
+		return nil
+	}
+	t, err := loadTopology(*topo)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ const usage = `Usage: go run . COMMAND
 
   up         --topology NAME|FILE [--name NAME] [--keep]   bring a cluster up, print its kubeconfig path
   down       --name NAME | --all [--engine]                remove clusters; with --engine also a docker engine of ours
-  build      --topology NAME|FILE                          fill the cache only
+  build      --topology NAME|FILE | --kubernetes VERSION   fill the cache only, or with one release's commands
   list                                                     clusters and topologies
   info       --name NAME [-o json]                         describe a cluster
   kubeconfig --name NAME                                   print the kubeconfig path

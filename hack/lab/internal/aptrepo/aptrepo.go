@@ -1,4 +1,5 @@
-// Package aptrepo assembles signed flat repositories, one for each Kubernetes minor.
+// Package aptrepo assembles signed repositories: a flat one for each Kubernetes minor, and one for all minors that are older
+// than those.
 package aptrepo
 
 import (
@@ -14,61 +15,46 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/store"
 )
 
-// Host is the name under which nodes reach the repositories.
-const Host = "pkgs.k8s.io"
-
-// Path is the place of a minor's repository below the web root: v1.33 -> core:/stable:/v1.33/deb.
-func Path(minor string) string { return "core:/stable:/" + minor + "/deb" }
-
-// URL is where a node finds a minor's repository.
-func URL(minor string) string { return "http://" + Host + "/" + Path(minor) + "/" }
-
 // Keyring is the place of the signing key on a node, as the Kubernetes documentation has it.
 const Keyring = "/etc/apt/keyrings/kubernetes-apt-keyring.gpg"
 
-// ListSource is the one-line form of a node's apt source.
-func ListSource(minor string) string {
-	return fmt.Sprintf("deb [signed-by=%s] %s /\n", Keyring, URL(minor))
-}
-
-// Deb822Source is the stanza form of a node's apt source.
-func Deb822Source(minor string) string {
-	return fmt.Sprintf("Types: deb\nURIs: %s\nSuites: /\nSigned-By: %s\n", URL(minor), Keyring)
-}
-
-// Build makes the repository of a minor out of debs, with indices and signatures, and returns its folder.
-func Build(ctx context.Context, key *Key, cache, minor string, debs []string, log string) (string, error) {
+// Build makes a repository out of debs, with indices and signatures, and returns its folder.
+func Build(ctx context.Context, key *Key, cache string, l Layout, debs []string, log string) (string, error) {
 	// The packages' own folders carry hashes of their recipes.
 	id := fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(debs, "\n"))))[:12]
-	out := filepath.Join(cache, "repos", minor+"-"+id)
+	out := filepath.Join(cache, "repos", l.Name+"-"+id)
 	return out, store.Once(out, func(tmp string) error {
+		pool, index, release := l.pool(runtime.GOARCH), l.index(runtime.GOARCH), l.release()
 		for _, d := range debs {
-			if err := store.Link(d, filepath.Join(tmp, runtime.GOARCH, filepath.Base(d))); err != nil {
+			if err := store.Link(d, filepath.Join(tmp, pool, filepath.Base(d))); err != nil {
 				return err
 			}
 		}
-		packages, err := run.Output(ctx, run.Cmd{Args: []string{"apt-ftparchive", "packages", "."}, Dir: tmp})
+		packages, err := run.Output(ctx, run.Cmd{Args: []string{"apt-ftparchive", "packages", pool}, Dir: tmp})
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(tmp, "Packages"), []byte(packages), 0o644); err != nil {
+		if err := os.MkdirAll(filepath.Join(tmp, index), 0o755); err != nil {
+			return fmt.Errorf("create index folder: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(tmp, index, "Packages"), []byte(packages), 0o644); err != nil {
 			return fmt.Errorf("write package index: %w", err)
 		}
-		if err := run.Do(ctx, run.Cmd{Args: []string{"gzip", "-k9n", "Packages"}, Dir: tmp, Log: log}); err != nil {
+		if err := run.Do(ctx, run.Cmd{Args: []string{"gzip", "-k9n", "Packages"}, Dir: filepath.Join(tmp, index), Log: log}); err != nil {
 			return err
 		}
 		args := []string{"apt-ftparchive"}
-		for k, v := range map[string]string{"Origin": "obs://build.opensuse.org/isv:kubernetes:core:stable:" + minor + "/deb", "Label": "isv:kubernetes:core:stable:" + minor, "Architectures": "amd64 arm64"} {
+		for k, v := range l.fields() {
 			args = append(args, "-o", "APT::FTPArchive::Release::"+k+"="+v)
 		}
-		release, err := run.Output(ctx, run.Cmd{Args: append(args, "release", "."), Dir: tmp})
+		text, err := run.Output(ctx, run.Cmd{Args: append(args, "release", "."), Dir: filepath.Join(tmp, release)})
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(tmp, "Release"), []byte(release), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(tmp, release, "Release"), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("write release file: %w", err)
 		}
-		return key.sign(ctx, tmp, log)
+		return key.sign(ctx, filepath.Join(tmp, release), log)
 	})
 }
 
@@ -123,15 +109,4 @@ func (k *Key) sign(ctx context.Context, dir, log string) error {
 		}
 	}
 	return store.Copy(filepath.Join(k.home, "Release.key"), filepath.Join(dir, "Release.key"))
-}
-
-// Sources returns the apt source of a node in the wanted style.
-func Sources(style, minor string) (string, error) {
-	switch style {
-	case "list":
-		return ListSource(minor), nil
-	case "deb822":
-		return Deb822Source(minor), nil
-	}
-	return "", fmt.Errorf("render apt source: style %q is unknown", strings.TrimSpace(style))
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/aptrepo"
@@ -15,6 +16,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/progress"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/rootfs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/run"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/store"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
 
@@ -22,7 +24,7 @@ import (
 type Assets struct {
 	Cache    string
 	Base     string              // root file system of a node
-	Repos    map[string]string   // minor: repository folder
+	Repos    map[string]string   // path below the web root: repository folder
 	Key      string              // signing key, public half
 	Registry string              // registry program
 	Parts    *gobuild.Parts      // the lab's own programs
@@ -52,6 +54,15 @@ func Run(ctx context.Context, cache string, t *topology.Topology, log *progress.
 		}
 	}
 	return b.assets, nil
+}
+
+// Kubernetes builds the commands of one release only, and returns their folder.
+func Kubernetes(ctx context.Context, cache, version string, log *progress.Log) (string, error) {
+	p, err := pins.Load()
+	if err != nil {
+		return "", err
+	}
+	return (&builder{cache: cache, pins: p, log: log}).kubernetes(ctx, version)
 }
 
 func (b *builder) logFile(name string) string { return filepath.Join(b.cache, "logs", name+".log") }
@@ -95,6 +106,15 @@ func (b *builder) commands(ctx context.Context, s gobuild.Spec) (string, error) 
 }
 
 func (b *builder) kubernetes(ctx context.Context, version string) (string, error) {
+	if gobuild.BeforeModules(version) {
+		if !gobuild.Built(b.cache, gobuild.Kubernetes(version, nil)) {
+			b.log.Say("building kubernetes %s (minutes, once)", version)
+			if err := hosttools.Ensure(ctx, hosttools.C, b.logFile("apt")); err != nil {
+				return "", err
+			}
+		}
+		return gobuild.KubernetesBeforeModules(ctx, b.cache, version, b.logFile("kubernetes-"+version))
+	}
 	return b.commands(ctx, gobuild.Kubernetes(version, b.pins.Staging[version]))
 }
 
@@ -124,7 +144,8 @@ func (b *builder) release(ctx context.Context, version string) ([]images.Image, 
 	var list []images.Image
 	for _, ref := range strings.Fields(out) {
 		b.assets.Images[version] = append(b.assets.Images[version], ref)
-		i, err := b.image(ctx, dir, strings.TrimPrefix(ref, "registry.k8s.io/"))
+		_, path, _ := strings.Cut(ref, "/")
+		i, err := b.image(ctx, dir, path, gobuild.BeforeModules(version))
 		if err != nil {
 			return nil, err
 		}
@@ -133,9 +154,24 @@ func (b *builder) release(ctx context.Context, version string) ([]images.Image, 
 	return list, nil
 }
 
-func (b *builder) image(ctx context.Context, kubernetes, ref string) (images.Image, error) {
+func (b *builder) etcd(ctx context.Context, version string) (string, error) {
+	if old, ok := b.pins.EtcdBeforeModules[version]; ok {
+		return gobuild.EtcdBeforeModules(ctx, b.cache, b.parts, version, old, b.logFile("etcd-v"+version))
+	}
+	return b.commands(ctx, gobuild.Etcd(version, b.pins.EtcdToolsVersion(version)))
+}
+
+// image describes an image. An old one has a shell: liveness probes and the pods by which kubeadm pulls ahead run programs in it.
+func (b *builder) image(ctx context.Context, kubernetes, ref string, old bool) (images.Image, error) {
 	repo, tag, _ := strings.Cut(ref, ":")
 	i := images.Image{Ref: ref, Key: "1", Binaries: map[string]string{}}
+	if old && repo != "pause" {
+		base, id, err := rootfs.Shell(b.assets.Base)
+		if err != nil {
+			return i, err
+		}
+		i.Base, i.Key = base, id
+	}
 	switch repo {
 	case "kube-apiserver", "kube-controller-manager", "kube-scheduler":
 		i.Binaries["usr/local/bin/"+repo] = filepath.Join(kubernetes, repo)
@@ -150,14 +186,17 @@ func (b *builder) image(ctx context.Context, kubernetes, ref string) (images.Ima
 		i.Entrypoint = []string{"/usr/local/bin/kube-proxy"}
 	case "etcd":
 		version, _, _ := strings.Cut(tag, "-")
-		dir, err := b.commands(ctx, gobuild.Etcd(version, b.pins.EtcdToolsVersion(version)))
+		dir, err := b.etcd(ctx, version)
 		if err != nil {
 			return i, err
 		}
 		// The server's main package is its module's root, so the built file is named after the folder.
-		i.Binaries = map[string]string{"usr/local/bin/etcd": filepath.Join(dir, "server"), "usr/local/bin/etcdctl": filepath.Join(dir, "etcdctl"), "usr/local/bin/etcdutl": filepath.Join(dir, "etcdutl")}
-	case "coredns/coredns":
-		dir, err := b.commands(ctx, gobuild.CoreDNS(tag))
+		i.Binaries = map[string]string{"usr/local/bin/etcd": filepath.Join(dir, "server"), "usr/local/bin/etcdctl": filepath.Join(dir, "etcdctl")}
+		if store.Exists(filepath.Join(dir, "etcdutl")) {
+			i.Binaries["usr/local/bin/etcdutl"] = filepath.Join(dir, "etcdutl")
+		}
+	case "coredns/coredns", "coredns":
+		dir, err := b.commands(ctx, gobuild.CoreDNS(b.pins.CoreDNSVersion(tag)))
 		if err != nil {
 			return i, err
 		}
@@ -184,20 +223,26 @@ func (b *builder) repositories(ctx context.Context, t *topology.Topology) error 
 	if err != nil {
 		return err
 	}
-	byMinor := map[string][]string{}
+	byLayout := map[aptrepo.Layout][]string{}
 	for _, v := range t.Versions() {
 		debs, err := b.debs(ctx, v)
 		if err != nil {
 			return err
 		}
-		byMinor[topology.Minor(v)] = append(byMinor[topology.Minor(v)], debs...)
+		l := aptrepo.LayoutOf(v)
+		for _, d := range debs {
+			// Releases that share a repository share packages too.
+			if !slices.Contains(byLayout[l], d) {
+				byLayout[l] = append(byLayout[l], d)
+			}
+		}
 	}
-	for minor, debs := range byMinor {
-		dir, err := aptrepo.Build(ctx, key, b.cache, minor, debs, b.logFile("repo-"+minor))
+	for l, debs := range byLayout {
+		dir, err := aptrepo.Build(ctx, key, b.cache, l, debs, b.logFile("repo-"+l.Name))
 		if err != nil {
 			return err
 		}
-		b.assets.Repos[minor] = dir
+		b.assets.Repos[l.Path] = dir
 	}
 	return nil
 }
@@ -207,10 +252,11 @@ func (a *Assets) InfraFiles() map[string]string {
 	return map[string]string{"infra": a.Parts.Path("infra"), "registry": a.Registry}
 }
 
-// Find returns the full reference of a release's image by its repository: pause -> registry.k8s.io/pause:3.10.
+// Find returns the full reference of a release's image by the last part of its repository: coredns ->
+// registry.k8s.io/coredns/coredns:v1.12.0, or k8s.gcr.io/coredns:1.3.1.
 func (a *Assets) Find(version, repo string) string {
 	for _, ref := range a.Images[version] {
-		if strings.HasPrefix(ref, "registry.k8s.io/"+repo+":") {
+		if strings.Contains(ref, "/"+repo+":") {
 			return ref
 		}
 	}

@@ -34,7 +34,7 @@ func (b *builder) debs(ctx context.Context, version string) ([]string, error) {
 		return nil, err
 	}
 	var out []string
-	for _, p := range append(debs.Kubernetes(version, bin), debs.KubernetesCNI(pinned.KubernetesCNI, cni, plugins), debs.CRITools(pinned.CRITools, crictl)) {
+	for _, p := range append(debs.Kubernetes(version, bin), debs.KubernetesCNI(version, pinned.KubernetesCNI, cni, plugins), debs.CRITools(version, pinned.CRITools, crictl)) {
 		path, err := debs.Build(ctx, b.cache, p, b.logFile("debs"))
 		if err != nil {
 			return nil, err

@@ -14,7 +14,6 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/build"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/rootfs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/run"
-	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
 
 // RegistryHost is the name of the registry inside of the lab.
@@ -28,8 +27,7 @@ const hostsToml = `server = "http://` + RegistryHost + `"
 
 // nodeFiles are the files that tell one node from another; they are in place before the node first starts.
 func (s *State) nodeFiles(n Node, a *build.Assets) (map[string]string, error) {
-	minor := topology.Minor(s.Topology.Kubernetes)
-	source, err := aptrepo.Sources(n.AptStyle, minor)
+	source, err := aptrepo.LayoutOf(s.Topology.Kubernetes).Source(n.AptStyle)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +47,7 @@ func (s *State) nodeFiles(n Node, a *build.Assets) (map[string]string, error) {
 		"etc/cni/net.d/10-lab.conflist":                          cniConfig(n),
 		"etc/containerd/config.toml":                             containerd,
 		"etc/containerd/certs.d/registry.k8s.io/hosts.toml":      hostsToml,
+		"etc/containerd/certs.d/k8s.gcr.io/hosts.toml":           hostsToml,
 		"etc/containerd/certs.d/" + RegistryHost + "/hosts.toml": hostsToml,
 		"etc/apt/sources.list.d/" + n.AptFile:                    source,
 		strings.TrimPrefix(aptrepo.Keyring, "/"):                 string(key),
@@ -87,7 +86,10 @@ func cniConfig(n Node) string {
 
 // hosts are the names that every machine of the cluster knows; the engine writes them at every start.
 func (s *State) hosts() []string {
-	out := []string{"--add-host", aptrepo.Host + ":" + s.Infra.IP, "--add-host", "registry.lab:" + s.Infra.IP}
+	out := []string{"--add-host", "registry.lab:" + s.Infra.IP}
+	for _, host := range aptrepo.Hosts {
+		out = append(out, "--add-host", host+":"+s.Infra.IP)
+	}
 	for _, n := range s.Nodes {
 		out = append(out, "--add-host", n.Name+":"+n.IP)
 	}

@@ -10,14 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/aptrepo"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/build"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/docker"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/images"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/store"
 )
 
-// infra starts the container that stands in for pkgs.k8s.io and registry.k8s.io. It works on the cluster's own
+// infra starts the container that stands in for the public repositories and registries. It works on the cluster's own
 // copies, so that what a test pushes or breaks stays within the cluster.
 func (s *State) infra(ctx context.Context, a *build.Assets) error {
 	log := s.logFile("infra")
@@ -28,8 +27,8 @@ func (s *State) infra(ctx context.Context, a *build.Assets) error {
 	if err := images.Seed(a.Cache, filepath.Join(s.dir, "registry")); err != nil {
 		return err
 	}
-	for minor, repo := range a.Repos {
-		if err := linkTree(repo, filepath.Join(s.dir, "pkgs", aptrepo.Path(minor))); err != nil {
+	for path, repo := range a.Repos {
+		if err := linkTree(repo, filepath.Join(s.dir, "pkgs", path)); err != nil {
 			return err
 		}
 	}

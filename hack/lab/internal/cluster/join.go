@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/docker"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/progress"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/run"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
 
 // kubeadmFile is where a node keeps the configuration it was made with.
@@ -41,7 +42,8 @@ func (s *State) initialise(ctx context.Context, n Node, a *build.Assets, k *secr
 	}
 	log.Say("%s: kubeadm init %s", n.Name, s.Topology.Kubernetes)
 	args := []string{"kubeadm", "init", "--config", "/" + kubeadmFile}
-	if s.LoadBalancer != nil {
+	args = append(args, s.ignoredPreflight()...)
+	if s.LoadBalancer != nil && !s.old() {
 		args = append(args, "--upload-certs")
 	}
 	if _, err := docker.Exec(ctx, s.logFile(n.Name+"-kubeadm"), n.Container, args...); err != nil {
@@ -61,6 +63,11 @@ func (s *State) initialise(ctx context.Context, n Node, a *build.Assets, k *secr
 	if err := os.WriteFile(s.Kubeconfig(), []byte(admin), 0o600); err != nil {
 		return fmt.Errorf("write kubeconfig: %w", err)
 	}
+	if s.old() {
+		if err := s.mendCorefile(ctx, a); err != nil {
+			return fmt.Errorf("mend Corefile: %w", err)
+		}
+	}
 	log.Say("%s: control plane runs", n.Name)
 	return nil
 }
@@ -73,7 +80,13 @@ func (s *State) join(ctx context.Context, n Node, k *secrets, log *progress.Log)
 	if err := put(ctx, s.logFile(n.Name), n.Container, map[string]string{kubeadmFile: config}); err != nil {
 		return err
 	}
-	if _, err := docker.Exec(ctx, s.logFile(n.Name+"-kubeadm"), n.Container, "kubeadm", "join", "--config", "/"+kubeadmFile); err != nil {
+	if s.old() && n.Role == topology.ControlPlane {
+		if err := s.shareKeys(ctx, n); err != nil {
+			return fmt.Errorf("share keys with %s: %w", n.Name, err)
+		}
+	}
+	args := append([]string{"kubeadm", "join", "--config", "/" + kubeadmFile}, s.ignoredPreflight()...)
+	if _, err := docker.Exec(ctx, s.logFile(n.Name+"-kubeadm"), n.Container, args...); err != nil {
 		return fmt.Errorf("join node %s: %w", n.Name, err)
 	}
 	log.Say("%s: joined", n.Name)
@@ -101,7 +114,11 @@ func (s *State) settle(ctx context.Context, a *build.Assets, log *progress.Log) 
 		{"wait", "--for=condition=Ready", "nodes", "--all", "--timeout=200s"},
 		{"-n", "kube-system", "rollout", "status", "daemonset/kube-proxy", "--timeout=200s"},
 	}
-	if len(s.Nodes) > 1 {
+	switch {
+	case s.old():
+		// kubectl of that time restarts no deployment; this gives the pods their mended configuration as well.
+		steps = append(steps, []string{"-n", "kube-system", "delete", "pods", "--selector=k8s-app=kube-dns"})
+	case len(s.Nodes) > 1:
 		// Both replicas were placed while there was but one node; a test that drains it should not lose all names.
 		steps = append(steps, []string{"-n", "kube-system", "rollout", "restart", "deployment/coredns"})
 	}

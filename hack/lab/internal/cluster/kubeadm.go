@@ -20,14 +20,46 @@ type kubeadmValues struct {
 	*State
 	Node Node
 	secrets
-	FailCgroupV1Known bool
-	ControlPlane      bool
-	AuditPolicy       string
-	AuditFolder       string
+	FailCgroupV1Known  bool
+	UserNamespaceKnown bool
+	ControlPlane       bool
+	AuditPolicy        string
+	AuditFolder        string
 }
 
-// What a node in a container needs goes through the KubeletConfiguration that kubeadm stores in the cluster, so that
-// `kubeadm upgrade` writes it again.
+// componentConfigs are what a node in a container needs. They go through the KubeletConfiguration that kubeadm stores in the
+// cluster, so that `kubeadm upgrade` writes it again.
+const componentConfigs = `apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+cgroupDriver: cgroupfs
+failSwapOn: false
+# The engine's own name server listens on a loopback address, which would be the pod's own.
+resolvConf: /etc/lab/resolv.conf
+{{- if .FailCgroupV1Known}}
+failCgroupV1: false
+{{- end}}
+{{- if .UserNamespaceKnown}}
+featureGates:
+  KubeletInUserNamespace: true
+{{- end}}
+# The disk is the whole machine's: its filling level says nothing about this node.
+imageGCHighThresholdPercent: 100
+evictionHard:
+  imagefs.available: "0%"
+  nodefs.available: "0%"
+  nodefs.inodesFree: "0%"
+---
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: iptables
+# Connection tracking is the machine's to size, not a container's.
+conntrack:
+  maxPerCore: 0
+  min: 0
+  tcpEstablishedTimeout: 0s
+  tcpCloseWaitTimeout: 0s
+`
+
 var initTemplate = template.Must(template.New("init").Parse(`apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
 bootstrapTokens:
@@ -87,34 +119,7 @@ controllerManager:
   - name: allocate-node-cidrs
     value: "false"
 ---
-apiVersion: kubelet.config.k8s.io/v1beta1
-kind: KubeletConfiguration
-cgroupDriver: cgroupfs
-failSwapOn: false
-# The engine's own name server listens on a loopback address, which would be the pod's own.
-resolvConf: /etc/lab/resolv.conf
-{{- if .FailCgroupV1Known}}
-failCgroupV1: false
-{{- end}}
-featureGates:
-  KubeletInUserNamespace: true
-# The disk is the whole machine's: its filling level says nothing about this node.
-imageGCHighThresholdPercent: 100
-evictionHard:
-  imagefs.available: "0%"
-  nodefs.available: "0%"
-  nodefs.inodesFree: "0%"
----
-apiVersion: kubeproxy.config.k8s.io/v1alpha1
-kind: KubeProxyConfiguration
-mode: iptables
-# Connection tracking is the machine's to size, not a container's.
-conntrack:
-  maxPerCore: 0
-  min: 0
-  tcpEstablishedTimeout: 0s
-  tcpCloseWaitTimeout: 0s
-`))
+` + componentConfigs))
 
 var joinTemplate = template.Must(template.New("join").Parse(`apiVersion: kubeadm.k8s.io/v1beta4
 kind: JoinConfiguration
@@ -140,10 +145,16 @@ controlPlane:
 `))
 
 func (s *State) initConfig(k secrets) (string, error) {
+	if s.old() {
+		return s.render(oldInitTemplate, s.First(), k)
+	}
 	return s.render(initTemplate, s.First(), k)
 }
 
 func (s *State) joinConfig(n Node, k secrets) (string, error) {
+	if s.old() {
+		return s.render(oldJoinTemplate, n, k)
+	}
 	return s.render(joinTemplate, n, k)
 }
 
@@ -151,6 +162,7 @@ func (s *State) render(t *template.Template, n Node, k secrets) (string, error) 
 	var b strings.Builder
 	err := t.Execute(&b, kubeadmValues{State: s, Node: n, secrets: k, ControlPlane: n.Role == topology.ControlPlane,
 		AuditPolicy: "/" + auditPolicyFile, AuditFolder: auditFolder,
+		UserNamespaceKnown: semver.Compare(s.Topology.Kubernetes, "v1.22.0") >= 0,
 		// The field is as old as 1.31; the kubelets that refuse cgroup v1 without it came with 1.35.
 		FailCgroupV1Known: semver.Compare(s.Topology.Kubernetes, "v1.31.0") >= 0})
 	return b.String(), err

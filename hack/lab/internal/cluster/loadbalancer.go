@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/docker"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
@@ -26,7 +28,11 @@ func (s *State) loadBalancer(ctx context.Context) error {
 
 func (s *State) haproxyConfig() string {
 	var b strings.Builder
-	b.WriteString(`global
+	path := "/readyz"
+	if semver.Compare(s.Topology.Kubernetes, "v1.16.0") < 0 {
+		path = "/healthz" // the other came with 1.16
+	}
+	fmt.Fprintf(&b, `global
   log stdout format raw local0
 
 defaults
@@ -45,10 +51,10 @@ frontend api
 
 backend apiservers
   balance roundrobin
-  option httpchk GET /readyz
+  option httpchk GET %s
   http-check expect status 200
   default-server check check-ssl verify none inter 1s fall 2 rise 2 on-marked-down shutdown-sessions
-`)
+`, path)
 	for _, n := range s.Nodes {
 		if n.Role == topology.ControlPlane {
 			fmt.Fprintf(&b, "  server %s %s:6443\n", n.Name, n.IP)

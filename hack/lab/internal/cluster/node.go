@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/aptrepo"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/build"
-	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/debs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/docker"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/progress"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
@@ -100,9 +100,10 @@ func fromHost() []string {
 // install is what the Kubernetes documentation tells a person to type.
 func (s *State) install(ctx context.Context, n Node, a *build.Assets) error {
 	log := s.logFile(n.Name)
-	v := strings.TrimPrefix(s.Topology.Kubernetes, "v") + debs.Revision
+	revision := aptrepo.LayoutOf(s.Topology.Kubernetes).Revision
+	v := strings.TrimPrefix(s.Topology.Kubernetes, "v") + revision
 	pkgs := []string{"kubelet=" + v, "kubeadm=" + v, "kubectl=" + v,
-		"kubernetes-cni=" + a.Packages.KubernetesCNI + debs.Revision, "cri-tools=" + a.Packages.CRITools + debs.Revision}
+		"kubernetes-cni=" + a.Packages.KubernetesCNI + revision, "cri-tools=" + a.Packages.CRITools + revision}
 	for _, args := range [][]string{
 		{"apt-get", "update"},
 		append([]string{"env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "--no-install-recommends"}, pkgs...),
@@ -118,7 +119,7 @@ func (s *State) install(ctx context.Context, n Node, a *build.Assets) error {
 
 // pull fetches what a worker will run while the control plane is still being made.
 func (s *State) pull(ctx context.Context, n Node, a *build.Assets) error {
-	for _, repo := range []string{"pause", "kube-proxy", "coredns/coredns"} {
+	for _, repo := range []string{"pause", "kube-proxy", "coredns"} {
 		if _, err := docker.Exec(ctx, s.logFile(n.Name), n.Container, "crictl", "pull", a.Find(s.Topology.Kubernetes, repo)); err != nil {
 			return err
 		}

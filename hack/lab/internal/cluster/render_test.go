@@ -33,7 +33,7 @@ func state(t *testing.T, name string) *State {
 
 func TestKubeadmConfigurations(t *testing.T) {
 	k := secrets{Token: "abcdef.0123456789abcdef", CertificateKey: "11", CAHash: "sha256:22"}
-	for _, name := range []string{"basic", "ha"} {
+	for _, name := range []string{"basic", "ha", "old", "seed"} {
 		s := state(t, name)
 		text, err := s.initConfig(k)
 		if err != nil {
@@ -44,7 +44,7 @@ func TestKubeadmConfigurations(t *testing.T) {
 				t.Errorf("%s: %v\n%s", name, err, doc)
 			}
 		}
-		if has := strings.Contains(text, "controlPlaneEndpoint: 10.9.8.5:6443"); has != (name == "ha") {
+		if has := strings.Contains(text, "controlPlaneEndpoint: 10.9.8.5:6443"); has != (s.LoadBalancer != nil) {
 			t.Errorf("%s: control plane endpoint: %v", name, has)
 		}
 		for _, n := range s.Nodes[1:] {
@@ -56,6 +56,22 @@ func TestKubeadmConfigurations(t *testing.T) {
 				t.Errorf("%s %s: joins as control plane: %v", name, n.Name, has)
 			}
 		}
+	}
+}
+
+func TestOldKubeadmReadsOldConfigurations(t *testing.T) {
+	s := state(t, "seed")
+	text, err := s.initConfig(secrets{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"v1beta4", "certificateKey", "KubeletInUserNamespace", "failCgroupV1", "- name: audit-log-path"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("says %q", bad)
+		}
+	}
+	if got := s.haproxyConfig(); !strings.Contains(got, "GET /healthz\n") {
+		t.Errorf("asks for what 1.13 does not answer:\n%s", got)
 	}
 }
 

@@ -5,10 +5,9 @@ import (
 	"strings"
 
 	"golang.org/x/mod/semver"
-)
 
-// Revision is the package revision that first builds of pkgs.k8s.io carry.
-const Revision = "-1.1"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/aptrepo"
+)
 
 // Upstream's unit starts the kubelet over and over: until kubeadm has written its configuration, it cannot run.
 const kubeletUnit = `[Unit]
@@ -71,15 +70,25 @@ fi
 
 // Kubernetes lists the packages of one release, with binaries from the folder bin.
 func Kubernetes(version, bin string) []Package {
-	v := strings.TrimPrefix(version, "v")
-	return []Package{kubelet(v, bin), kubeadm(v, bin), kubectl(v, bin)}
+	return []Package{kubelet(version, bin), kubeadm(version, bin), kubectl(version, bin)}
+}
+
+// revised is the version of a package: that of what is in it, and the revision that the repository of a release gives.
+func revised(version, release string) string {
+	return strings.TrimPrefix(version, "v") + aptrepo.LayoutOf(release).Revision
 }
 
 func kubelet(v, bin string) Package {
+	depends := []string{"kubernetes-cni (>= 1.2.0)", "mount", "util-linux"}
+	recommend := []string{"iptables (>= 1.8.4)"}
+	if semver.Compare(v, "v1.15.0") < 0 {
+		depends = []string{"conntrack", "ebtables", "ethtool", "iproute2", "iptables (>= 1.4.21)", "kubernetes-cni (>= 0.6.0)", "mount", "socat", "util-linux"}
+		recommend = nil
+	}
 	return Package{
-		Name: "kubelet", Version: v + Revision, Summary: "Node agent for Kubernetes clusters",
-		Depends:   []string{"kubernetes-cni (>= 1.2.0)", "mount", "util-linux"},
-		Recommend: []string{"iptables (>= 1.8.4)"},
+		Name: "kubelet", Version: revised(v, v), Summary: "Node agent for Kubernetes clusters",
+		Depends:   depends,
+		Recommend: recommend,
 		Binaries:  map[string]string{"usr/bin/kubelet": filepath.Join(bin, "kubelet")},
 		Files: map[string]File{
 			"usr/lib/systemd/system/kubelet.service": {0o644, kubeletUnit},
@@ -95,14 +104,16 @@ func kubelet(v, bin string) Package {
 func kubeadm(v, bin string) Package {
 	var depends []string
 	// Up to 1.31 kubeadm pulled the others in; since 1.32 it stands alone.
-	switch sv := "v" + v; {
-	case semver.Compare(sv, "v1.30.0") < 0:
+	switch {
+	case semver.Compare(v, "v1.15.0") < 0:
+		depends = []string{"kubelet (>= 1.6.0)", "kubectl (>= 1.6.0)", "kubernetes-cni (>= 0.6.0)", "cri-tools (>= 1.11.0)"}
+	case semver.Compare(v, "v1.30.0") < 0:
 		depends = []string{"kubelet (>= 1.19.0)", "kubectl (>= 1.19.0)", "kubernetes-cni (>= 1.2.0)", "cri-tools (>= 1.28.0)"}
-	case semver.Compare(sv, "v1.32.0") < 0:
+	case semver.Compare(v, "v1.32.0") < 0:
 		depends = []string{"cri-tools (>= 1.30.0)"}
 	}
 	return Package{
-		Name: "kubeadm", Version: v + Revision, Summary: "Command-line utility for administering a Kubernetes cluster", Depends: depends,
+		Name: "kubeadm", Version: revised(v, v), Summary: "Command-line utility for administering a Kubernetes cluster", Depends: depends,
 		Binaries: map[string]string{"usr/bin/kubeadm": filepath.Join(bin, "kubeadm")},
 		Files:    map[string]File{"usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf": {0o644, kubeadmDropIn}},
 	}
@@ -110,15 +121,15 @@ func kubeadm(v, bin string) Package {
 
 func kubectl(v, bin string) Package {
 	return Package{
-		Name: "kubectl", Version: v + Revision, Summary: "Command-line utility for interacting with a Kubernetes cluster",
+		Name: "kubectl", Version: revised(v, v), Summary: "Command-line utility for interacting with a Kubernetes cluster",
 		Binaries: map[string]string{"usr/bin/kubectl": filepath.Join(bin, "kubectl")},
 	}
 }
 
-// KubernetesCNI is the package of the CNI plugins found in bin.
-func KubernetesCNI(version, bin string, plugins []string) Package {
+// KubernetesCNI is the package of the CNI plugins found in bin, for a release of Kubernetes.
+func KubernetesCNI(release, version, bin string, plugins []string) Package {
 	p := Package{
-		Name: "kubernetes-cni", Version: version + Revision, Summary: "Binaries required to provision kubernetes container networking",
+		Name: "kubernetes-cni", Version: revised(version, release), Summary: "Binaries required to provision kubernetes container networking",
 		Binaries: map[string]string{},
 		Files:    map[string]File{"etc/cni/net.d/.kubernetes-cni-keep": {0o644, ""}},
 	}
@@ -128,10 +139,10 @@ func KubernetesCNI(version, bin string, plugins []string) Package {
 	return p
 }
 
-// CRITools is the package of the lab's own crictl.
-func CRITools(version, bin string) Package {
+// CRITools is the package of the lab's own crictl, for a release of Kubernetes.
+func CRITools(release, version, bin string) Package {
 	return Package{
-		Name: "cri-tools", Version: version + Revision, Summary: "Command-line utility for interacting with a container runtime",
+		Name: "cri-tools", Version: revised(version, release), Summary: "Command-line utility for interacting with a container runtime",
 		Binaries: map[string]string{"usr/bin/crictl": filepath.Join(bin, "crictl")},
 	}
 }

@@ -16,16 +16,21 @@ func Kubernetes(version string, instead map[string]string) Spec {
 	for _, c := range []string{"kubeadm", "kubelet", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"} {
 		pkgs = append(pkgs, root+"/cmd/"+c)
 	}
+	return Spec{Name: "kubernetes", Version: version, Primary: module.Version{Path: root, Version: version},
+		Instead: instead, Packages: pkgs, Tags: "grpcnotrace", // Both packages hold a copy of the version: the components report the one, clients the other.
+		LDFlags: versionFlags(version, "k8s.io/component-base/version", "k8s.io/client-go/pkg/version")}
+}
+
+// versionFlags has the linker write a release's version into packages.
+func versionFlags(version string, packages ...string) string {
 	parts := strings.SplitN(strings.TrimPrefix(semver.MajorMinor(version), "v"), ".", 2)
 	var flags []string
-	// Both packages hold a copy of the version: the components report the one, clients the other.
-	for _, p := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
+	for _, p := range packages {
 		for _, kv := range []string{"gitVersion=" + version, "gitMajor=" + parts[0], "gitMinor=" + parts[1], "gitTreeState=clean"} {
 			flags = append(flags, "-X "+p+"."+kv)
 		}
 	}
-	return Spec{Name: "kubernetes", Version: version, Primary: module.Version{Path: root, Version: version},
-		Instead: instead, Packages: pkgs, Tags: "grpcnotrace", LDFlags: strings.Join(flags, " ")}
+	return strings.Join(flags, " ")
 }
 
 // Etcd builds server and tools of a release. tools is the version of the tools' source: the same, or an older one

@@ -23,10 +23,14 @@ var packages = map[string]string{
 	"tar":            "tar",
 	"dockerd":        "docker.io",
 	"iptables":       "iptables",
+	"gcc":            "build-essential",
 }
 
 // Build lists what building needs.
 var Build = []string{"debootstrap", "apt-ftparchive", "dpkg-deb", "gpg", "gpgconf", "gzip", "tar"}
+
+// C lists what building programs needs that are partly written in C.
+var C = []string{"gcc"}
 
 // Engine lists what a Docker engine of our own needs.
 var Engine = []string{"dockerd", "iptables"}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/gobuild"
 )
 
 //go:embed pins.yaml
@@ -19,6 +21,9 @@ type Pins struct {
 	EtcdTools    map[string]string   `json:"etcdTools"`
 
 	Staging map[string]map[string]string `json:"staging"`
+
+	EtcdBeforeModules map[string]gobuild.OldEtcd `json:"etcdBeforeModules"`
+	CoreDNS           map[string]string          `json:"coreDNS"`
 }
 
 // Packages are the versions beside kubeadm, kubelet and kubectl in a minor's repository.
@@ -51,4 +56,12 @@ func (p *Pins) EtcdToolsVersion(version string) string {
 		return v
 	}
 	return version
+}
+
+// CoreDNSVersion returns the version to build for an image's tag.
+func (p *Pins) CoreDNSVersion(tag string) string {
+	if v, ok := p.CoreDNS[tag]; ok {
+		return v
+	}
+	return tag
 }

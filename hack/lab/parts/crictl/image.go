@@ -41,6 +41,25 @@ func images(ctx context.Context, c *client, args []string) error {
 	return table("IMAGE\tTAG\tIMAGE ID\tSIZE", rows)
 }
 
+func inspect(ctx context.Context, c *client, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("inspect image: no image given")
+	}
+	for _, image := range args {
+		res, err := c.image.ImageStatus(ctx, &cri.ImageStatusRequest{Image: &cri.ImageSpec{Image: image}})
+		if err != nil {
+			return fmt.Errorf("inspect image %s: %w", image, err)
+		}
+		if res.Image == nil {
+			return fmt.Errorf("inspect image %s: it is not on this node", image)
+		}
+		if err := printJSON(map[string]any{"status": res.Image}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func pull(ctx context.Context, c *client, args []string) error {
 	return each(args, "pull image", func(image string) error {
 		_, err := c.image.PullImage(ctx, &cri.PullImageRequest{Image: &cri.ImageSpec{Image: image}})

@@ -20,19 +20,20 @@ type command struct {
 }
 
 var commands = map[string]command{
-	"info":    {info, "info [--quiet]                    runtime status as JSON"},
-	"version": {showVersion, "version                           runtime version"},
-	"images":  {images, "images [-q] [-o json] [NAME]      images"},
-	"pull":    {pull, "pull IMAGE                        pull an image"},
-	"rmi":     {rmi, "rmi IMAGE...                      remove images"},
-	"ps":      {ps, "ps [-a] [-q] [-o json] [--name N]  containers"},
-	"pods":    {pods, "pods [-q] [-o json] [--name N]     pod sandboxes"},
-	"stop":    {stop, "stop CONTAINER...                 stop containers"},
-	"rm":      {rm, "rm CONTAINER...                   remove containers"},
-	"stopp":   {stopPods, "stopp POD...                      stop pod sandboxes"},
-	"rmp":     {removePods, "rmp POD...                        remove pod sandboxes"},
-	"logs":    {logs, "logs CONTAINER                    a container's log"},
-	"exec":    {execSync, "exec CONTAINER CMD...             run a command and print what it said"},
+	"info":     {info, "info [--quiet]                    runtime status as JSON"},
+	"version":  {showVersion, "version                           runtime version"},
+	"images":   {images, "images [-q] [-o json] [NAME]      images"},
+	"inspecti": {inspect, "inspecti IMAGE...                 an image as JSON; fails when it is not there"},
+	"pull":     {pull, "pull IMAGE                        pull an image"},
+	"rmi":      {rmi, "rmi IMAGE...                      remove images"},
+	"ps":       {ps, "ps [-a] [-q] [-o json] [--name N]  containers"},
+	"pods":     {pods, "pods [-q] [-o json] [--name N]     pod sandboxes"},
+	"stop":     {stop, "stop CONTAINER...                 stop containers"},
+	"rm":       {rm, "rm CONTAINER...                   remove containers"},
+	"stopp":    {stopPods, "stopp POD...                      stop pod sandboxes"},
+	"rmp":      {removePods, "rmp POD...                        remove pod sandboxes"},
+	"logs":     {logs, "logs CONTAINER                    a container's log"},
+	"exec":     {execSync, "exec CONTAINER CMD...             run a command and print what it said"},
 }
 
 func main() {
@@ -81,7 +82,7 @@ func start(args []string) error {
 
 func usage(fs *flag.FlagSet) {
 	fmt.Fprintf(os.Stderr, "crictl %s (the lab's own, a subset)\n\nCommands:\n", version)
-	for _, n := range []string{"info", "version", "images", "pull", "rmi", "ps", "pods", "stop", "rm", "stopp", "rmp", "logs", "exec"} {
+	for _, n := range []string{"info", "version", "images", "inspecti", "pull", "rmi", "ps", "pods", "stop", "rm", "stopp", "rmp", "logs", "exec"} {
 		fmt.Fprintln(os.Stderr, "  "+commands[n].usage)
 	}
 	fmt.Fprintln(os.Stderr, "\nFlags:")

@@ -10,7 +10,7 @@ import (
 )
 
 // served are the names that lead to this container.
-var served = map[string]bool{"pkgs.k8s.io.": true, "registry.k8s.io.": true, "registry.lab.": true}
+var served = map[string]bool{"pkgs.k8s.io.": true, "apt.kubernetes.io.": true, "k8s.gcr.io.": true, "registry.k8s.io.": true, "registry.lab.": true}
 
 // serveDNS is the upstream of the cluster's own DNS: it knows the lab's names and denies all others at once, where an
 // unreachable server would make every lookup of a pod wait for its timeout.

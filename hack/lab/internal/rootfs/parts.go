@@ -18,16 +18,25 @@ var iptablesFiles = regexp.MustCompile(`^(bin|sbin|lib|lib64|usr|usr/s?bin|usr/l
 	`etc/alternatives/ip6?tables.*|usr/sbin/(xtables-.*|ip6?tables.*|conntrack)|usr/lib64/ld-linux.*|` +
 	`usr/lib/[^/]+-linux-gnu/(xtables(/.*)?|(ld-linux|libc|libm|libxtables|libmnl|libnftnl|libnetfilter_conntrack|libnfnetlink|libip[46]tc)[-.].*))$`)
 
-// IPTables returns those parts of the base file system as an image layer, with a name for its content.
-func IPTables(base string) ([]byte, string, error) {
+// shellFiles are the parts of Debian that a shell and sleep need.
+var shellFiles = regexp.MustCompile(`^(bin|sbin|lib|lib64|usr|usr/s?bin|usr/lib|usr/lib64|usr/lib/[^/]+-linux-gnu|` +
+	`usr/bin/(sh|dash|sleep)|usr/lib64/ld-linux.*|usr/lib/[^/]+-linux-gnu/(ld-linux|libc)[-.].*)$`)
+
+// IPTables returns the parts of the base file system that kube-proxy needs as an image layer, with a name for its content.
+func IPTables(base string) ([]byte, string, error) { return part(base, iptablesFiles) }
+
+// Shell returns the parts of the base file system that a shell needs, in the same way.
+func Shell(base string) ([]byte, string, error) { return part(base, shellFiles) }
+
+func part(base string, files *regexp.Regexp) ([]byte, string, error) {
 	var b bytes.Buffer
-	if err := iptables(base, &b); err != nil {
-		return nil, "", fmt.Errorf("make iptables layer: %w", err)
+	if err := pick(base, files, &b); err != nil {
+		return nil, "", fmt.Errorf("make layer of %s: %w", filepath.Base(base), err)
 	}
-	return b.Bytes(), hash(filepath.Base(base), iptablesFiles.String()), nil
+	return b.Bytes(), hash(filepath.Base(base), files.String()), nil
 }
 
-func iptables(base string, to io.Writer) error {
+func pick(base string, files *regexp.Regexp, to io.Writer) error {
 	f, err := os.Open(base)
 	if err != nil {
 		return fmt.Errorf("open base file system: %w", err)
@@ -43,7 +52,7 @@ func iptables(base string, to io.Writer) error {
 			return fmt.Errorf("read base file system: %w", err)
 		}
 		h.Name = strings.TrimPrefix(h.Name, "./")
-		if !iptablesFiles.MatchString(strings.TrimSuffix(h.Name, "/")) {
+		if !files.MatchString(strings.TrimSuffix(h.Name, "/")) {
 			continue
 		}
 		if h.Typeflag == tar.TypeLink {
