@@ -110,10 +110,11 @@ func caHash(cert []byte) (string, error) {
 func (s *State) settle(ctx context.Context, a *build.Assets, log *progress.Log) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
-	steps := [][]string{
-		{"wait", "--for=condition=Ready", "nodes", "--all", "--timeout=200s"},
-		{"-n", "kube-system", "rollout", "status", "daemonset/kube-proxy", "--timeout=200s"},
+	ready := []string{"wait", "--for=condition=Ready", "--timeout=200s"}
+	for _, n := range s.Nodes {
+		ready = append(ready, "node/"+n.Name)
 	}
+	steps := [][]string{ready, {"-n", "kube-system", "rollout", "status", "daemonset/kube-proxy"}}
 	switch {
 	case s.old():
 		// kubectl of that time restarts no deployment; this gives the pods their mended configuration as well.
@@ -122,7 +123,7 @@ func (s *State) settle(ctx context.Context, a *build.Assets, log *progress.Log) 
 		// Both replicas were placed while there was but one node; a test that drains it should not lose all names.
 		steps = append(steps, []string{"-n", "kube-system", "rollout", "restart", "deployment/coredns"})
 	}
-	steps = append(steps, []string{"-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=200s"})
+	steps = append(steps, []string{"-n", "kube-system", "rollout", "status", "deployment/coredns"})
 	for _, args := range steps {
 		if err := run.Do(ctx, run.Cmd{Args: append([]string{a.Kubectl(s.Topology.Kubernetes), "--kubeconfig", s.Kubeconfig()}, args...), Log: s.logFile("settle")}); err != nil {
 			return err

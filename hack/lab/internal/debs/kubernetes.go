@@ -79,16 +79,10 @@ func revised(version, release string) string {
 }
 
 func kubelet(v, bin string) Package {
-	depends := []string{"kubernetes-cni (>= 1.2.0)", "mount", "util-linux"}
-	recommend := []string{"iptables (>= 1.8.4)"}
-	if semver.Compare(v, "v1.15.0") < 0 {
-		depends = []string{"conntrack", "ebtables", "ethtool", "iproute2", "iptables (>= 1.4.21)", "kubernetes-cni (>= 0.6.0)", "mount", "socat", "util-linux"}
-		recommend = nil
-	}
-	return Package{
+	p := Package{
 		Name: "kubelet", Version: revised(v, v), Summary: "Node agent for Kubernetes clusters",
-		Depends:   depends,
-		Recommend: recommend,
+		Depends:   []string{"kubernetes-cni (>= 1.2.0)", "mount", "util-linux"},
+		Recommend: []string{"iptables (>= 1.8.4)"},
 		Binaries:  map[string]string{"usr/bin/kubelet": filepath.Join(bin, "kubelet")},
 		Files: map[string]File{
 			"usr/lib/systemd/system/kubelet.service": {0o644, kubeletUnit},
@@ -99,13 +93,23 @@ func kubelet(v, bin string) Package {
 		Conffiles: []string{"/etc/default/kubelet"},
 		Scripts:   kubeletScripts,
 	}
+	if old(v) {
+		p.Depends = []string{"conntrack", "ebtables", "ethtool", "iproute2", "iptables (>= 1.4.21)", "kubernetes-cni (>= 0.6.0)", "mount", "socat", "util-linux"}
+		p.Recommend = nil
+		// kubeadm of that time joins no node with any file there.
+		delete(p.Files, "etc/kubernetes/manifests/.kubelet-keep")
+	}
+	return p
 }
+
+// old says that a release's packages are those of up to 1.14.
+func old(version string) bool { return semver.Compare(version, "v1.15.0") < 0 }
 
 func kubeadm(v, bin string) Package {
 	var depends []string
 	// Up to 1.31 kubeadm pulled the others in; since 1.32 it stands alone.
 	switch {
-	case semver.Compare(v, "v1.15.0") < 0:
+	case old(v):
 		depends = []string{"kubelet (>= 1.6.0)", "kubectl (>= 1.6.0)", "kubernetes-cni (>= 0.6.0)", "cri-tools (>= 1.11.0)"}
 	case semver.Compare(v, "v1.30.0") < 0:
 		depends = []string{"kubelet (>= 1.19.0)", "kubectl (>= 1.19.0)", "kubernetes-cni (>= 1.2.0)", "cri-tools (>= 1.28.0)"}
