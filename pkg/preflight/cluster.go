@@ -55,7 +55,7 @@ func staticPodsReady(in Input) []Finding {
 		}
 		for _, s := range n.StaticPods {
 			if n.Ready && !s.Ready {
-				out = append(out, Finding{ID: "static-pod-not-ready", Severity: Error, Object: "pod kube-system/" + s.Component + "-" + n.Name,
+				out = append(out, Finding{ID: StaticPodNotReady, Severity: Error, Object: "pod kube-system/" + s.Component + "-" + n.Name,
 					Message: "it is not Ready", Fix: "see why with: kubectl -n kube-system describe pod " + s.Component + "-" + n.Name})
 			}
 		}

@@ -86,6 +86,9 @@ func rank(f Finding) int {
 	return 1
 }
 
+// StaticPodNotReady is the ID of a finding that may pass by itself: kubeadm replaces static pods.
+const StaticPodNotReady = "static-pod-not-ready"
+
 // Blocked tells whether any finding blocks.
 func Blocked(fs []Finding) bool {
 	return slices.ContainsFunc(fs, func(f Finding) bool { return f.Severity == Error })

@@ -2,10 +2,12 @@ package upgrade
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/record"
 )
 
@@ -22,15 +24,11 @@ func (u *Upgrade) patiently(ctx context.Context, prepare func(context.Context) (
 	defer tick.Stop()
 	defer u.waiting("")
 	for {
-		err := u.reach(ctx, underWay, until)
-		if err != nil {
-			return nil, kube.ExplainConnection(u.client.Config, err)
-		}
-		p, err := prepare(ctx)
-		if !underWay || !kube.IsRetryableLater(err) || ctx.Err() != nil || time.Now().After(until) {
+		p, missing, err := u.attempt(ctx, underWay, prepare)
+		if !underWay || missing == "" || ctx.Err() != nil || time.Now().After(until) {
 			return p, err
 		}
-		u.waiting(fmt.Sprintf("the API server, which was in the middle of an upgrade: %v", err))
+		u.waiting("what the upgrade that was cut short may have left to come back: " + missing)
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
@@ -38,25 +36,55 @@ func (u *Upgrade) patiently(ctx context.Context, prepare func(context.Context) (
 	}
 }
 
-// reach asks whether the API server is there. Where it has to come back first, it has to be ready: one that has just started does not know
-// yet who may do what.
-func (u *Upgrade) reach(ctx context.Context, underWay bool, until time.Time) error {
+// attempt prepares once, and names what may come back by itself if that is why it failed.
+func (u *Upgrade) attempt(ctx context.Context, underWay bool, prepare func(context.Context) (*Prepared, error)) (p *Prepared, missing string, err error) {
+	if missing, err = u.reach(ctx, underWay); err != nil {
+		return nil, missing, kube.ExplainConnection(u.client.Config, err)
+	}
+	p, err = prepare(ctx)
+	if blocked, ok := errors.AsType[*BlockedError](err); ok {
+		return p, comingBack(blocked.Findings), err
+	}
+	if kube.IsRetryableLater(err) {
+		missing = err.Error()
+	}
+	return p, missing, err
+}
+
+// reach asks whether the API server is there. Where an upgrade is under way it has to be ready, since one that has just started does not
+// know yet who may do what.
+func (u *Upgrade) reach(ctx context.Context, underWay bool) (missing string, err error) {
 	if !underWay {
-		_, err := u.client.Discovery().ServerVersion()
-		return err
+		_, err = u.client.Discovery().ServerVersion()
+		return "", err
 	}
-	tick := time.NewTicker(comebackTick)
-	defer tick.Stop()
-	for {
-		_, err := u.client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
-		if err == nil || !kube.IsRetryableLater(err) || time.Now().After(until) {
-			return err
-		}
-		u.waiting(fmt.Sprintf("the API server, which was in the middle of an upgrade: %v", err))
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
+	answer, err := u.client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+	if !kube.IsRetryableLater(err) {
+		return "", err
+	}
+	var failed []string
+	for line := range strings.Lines(string(answer)) {
+		if check, ok := strings.CutPrefix(line, "[-]"); ok {
+			failed = append(failed, strings.Fields(check)[0])
 		}
 	}
+	if failed != nil {
+		return "the API server is not ready yet: " + strings.Join(failed, ", "), err
+	}
+	return err.Error(), err
+}
+
+// comingBack names the static pods of findings that block, or nothing if anything else blocks too.
+func comingBack(fs []preflight.Finding) string {
+	var pods []string
+	for _, f := range fs {
+		switch {
+		case f.Severity != preflight.Error:
+		case f.ID == preflight.StaticPodNotReady:
+			pods = append(pods, f.Object)
+		default:
+			return ""
+		}
+	}
+	return strings.Join(pods, ", ")
 }

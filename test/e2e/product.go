@@ -163,7 +163,7 @@ func (r *process) signal(s syscall.Signal) error {
 }
 
 // patience is far beyond what any call takes: a call that hangs is ended and fails.
-const patience = 25 * time.Minute
+const patience = 60 * time.Minute
 
 func (r *process) wait(ctx context.Context) (outcome, error) {
 	select {

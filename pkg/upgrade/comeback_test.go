@@ -1,0 +1,26 @@
+package upgrade
+
+import (
+	"testing"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
+)
+
+func TestComingBack(t *testing.T) {
+	pod := preflight.Finding{ID: preflight.StaticPodNotReady, Severity: preflight.Error, Object: "pod kube-system/etcd-cp-1"}
+	warning := preflight.Finding{ID: "node-cordoned", Severity: preflight.Warning, Object: "node w-1"}
+	node := preflight.Finding{ID: "node-not-ready", Severity: preflight.Error, Object: "node w-1"}
+	for _, c := range []struct {
+		name     string
+		findings []preflight.Finding
+		want     string
+	}{
+		{"only static pods", []preflight.Finding{pod, warning, pod}, "pod kube-system/etcd-cp-1, pod kube-system/etcd-cp-1"},
+		{"a node as well", []preflight.Finding{pod, node}, ""},
+		{"nothing that blocks", []preflight.Finding{warning}, ""},
+	} {
+		if got := comingBack(c.findings); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
