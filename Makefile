@@ -71,8 +71,8 @@ test-etcd: ## Try etcd-migrate on the data of real etcd servers, from 2.3 to 3.7
 	ETCD_BIN_DIR=$$(go run ./hack/etcd) go test -tags realetcd -timeout 30m -parallel 6 ./test/etcd
 
 .PHONY: test-etcd-full
-test-etcd-full: ## The same, and kill the migration at 200 instants that are new each time
-	ETCD_BIN_DIR=$$(go run ./hack/etcd) go test -tags realetcd -timeout 90m -parallel 6 -v ./test/etcd -kills 200 -seed "$$(date +%s)"
+test-etcd-full: ## The same with 200,000 keys and 200 kills of the migration, at instants that are new each time
+	ETCD_BIN_DIR=$$(go run ./hack/etcd) go test -tags realetcd -timeout 90m -parallel 6 -v ./test/etcd -keys 200000 -kills 200 -seed "$$(date +%s)"
 
 .PHONY: lab-build
 lab-build: ## Fill the lab's cache for TOPOLOGY

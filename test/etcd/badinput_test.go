@@ -14,12 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/etcd/server/v3/storage/wal"
-	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
-	"go.etcd.io/raft/v3/raftpb"
-	"go.uber.org/zap"
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/command"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
@@ -87,31 +81,6 @@ func overwrite(t *testing.T, pattern string, part float64, with string) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// sync lets a leader of 2.3 remove what has expired, at a time of its own.
-func sync(t *testing.T, dir string, at time.Time) {
-	t.Helper()
-	l := inspect(t, dir).Log
-	start := &walpb.Snapshot{Index: new(uint64(0)), Term: new(uint64(0))}
-	if l.Snapshot != nil {
-		start.Index, start.Term = new(l.Snapshot.GetMetadata().GetIndex()), new(l.Snapshot.GetMetadata().GetTerm())
-	}
-	w, err := wal.Open(zap.NewNop(), datadir.Dir(dir).WAL(), start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	if _, _, _, err := w.ReadAll(); err != nil {
-		t.Fatal(err)
-	}
-	data := protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "SYNC")
-	data = protowire.AppendVarint(protowire.AppendTag(data, 15, protowire.VarintType), uint64(at.UnixNano())) //nolint:gosec // as protobuf does
-	index := l.Index() + 1
-	err = w.Save(&raftpb.HardState{Term: &l.Term, Vote: &l.Vote, Commit: &index}, []*raftpb.Entry{{Term: &l.Term, Index: &index, Data: data}})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -209,7 +178,8 @@ func TestBadInput(t *testing.T) {
 		{"data of v2 kept as such", v2dir, nil, []string{"--to", "3.2", "--target-storage", "etcd2"}, 3, "etcd2"},
 		{"a clock that was set back", v2dir, func(t *testing.T, dir string) {
 			t.Helper()
-			sync(t, dir, time.Now().Add(10*time.Minute))
+			// A leader lets go what has expired, at a time of its own.
+			appendLog(t, dir, 1, v2Request("SYNC", "", "", time.Now().Add(10*time.Minute)))
 		}, []string{"--to", "3.6"}, 3, "set the clock"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
