@@ -197,11 +197,11 @@ func (d *drainer) look(ctx context.Context) {
 
 // blocker names the budget that allows no eviction of the pod now.
 func (d *drainer) blocker(ctx context.Context, p corev1.Pod) string {
-	list, err := d.client.PolicyV1().PodDisruptionBudgets(p.Namespace).List(ctx, metav1.ListOptions{})
+	list, err := kube.Budgets(ctx, d.client, p.Namespace)
 	if err != nil {
 		return ""
 	}
-	for _, b := range list.Items {
+	for _, b := range list {
 		s, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
 		if err == nil && s.Matches(labels.Set(p.Labels)) && b.Status.DisruptionsAllowed == 0 {
 			return fmt.Sprintf("PDB %s/%s (0 allowed)", b.Namespace, b.Name)

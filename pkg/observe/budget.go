@@ -24,12 +24,12 @@ func (b budget) matches(p corev1.Pod) bool {
 
 // budgets reads every PodDisruptionBudget.
 func budgets(ctx context.Context, c *kube.Client) ([]budget, error) {
-	list, err := c.PolicyV1().PodDisruptionBudgets(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	list, err := kube.Budgets(ctx, c, metav1.NamespaceAll)
 	if err != nil {
-		return nil, fmt.Errorf("list PodDisruptionBudgets: %w", err)
+		return nil, err
 	}
-	out := make([]budget, 0, len(list.Items))
-	for _, p := range list.Items {
+	out := make([]budget, 0, len(list))
+	for _, p := range list {
 		selector, err := metav1.LabelSelectorAsSelector(p.Spec.Selector)
 		if err != nil {
 			return nil, fmt.Errorf("read selector of PodDisruptionBudget %s/%s: %w", p.Namespace, p.Name, err)
