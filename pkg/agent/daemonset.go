@@ -76,7 +76,7 @@ func podTemplate(o Options, server version.Version) corev1.PodTemplateSpec {
 			// The host's network carries the pod through an outage of the pod network.
 			HostNetwork:                   true,
 			DNSPolicy:                     corev1.DNSDefault,
-			PriorityClassName:             "system-node-critical",
+			PriorityClassName:             priority(server),
 			Tolerations:                   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
 			TerminationGracePeriodSeconds: &grace,
 			ImagePullSecrets:              secrets,
@@ -108,6 +108,15 @@ func podTemplate(o Options, server version.Version) corev1.PodTemplateSpec {
 	}
 	unconfine(&template, server)
 	return template
+}
+
+// priority is the class of the agent's pods. Servers before 1.17 admit the critical ones in kube-system only,
+// and the agent wants no others there.
+func priority(server version.Version) string {
+	if server.Less(version.Version{Major: 1, Minor: 17}) {
+		return ""
+	}
+	return "system-node-critical"
 }
 
 // unconfine lifts the runtime's AppArmor profile, which would deny D-Bus. Servers from 1.30 on have a field for it and warn of the annotation.
