@@ -3,6 +3,8 @@ package action
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/cri"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/fault"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/file"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
@@ -23,9 +26,20 @@ func pullImages(ctx context.Context, a hostaction.PullImages, env Env) (any, err
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"config", "images", "list", "--kubernetes-version", a.Version.String()}
-	if a.ImageRepository != "" {
-		args = append(args, "--image-repository", a.ImageRepository)
+	args := []string{"config", "images", "list"}
+	if config := imagesConfig(a); config == "" {
+		args = append(args, imagesFlags(a)...)
+	} else {
+		dir, err := os.MkdirTemp("", "kubectl-upgrade-images-")
+		if err != nil {
+			return nil, fmt.Errorf("create folder for kubeadm's configuration: %w", err)
+		}
+		defer os.RemoveAll(dir)
+		path := filepath.Join(dir, "kubeadm.yaml")
+		if err := file.Write(path, []byte(config), 0o644); err != nil {
+			return nil, err
+		}
+		args = append(args, "--config", path)
 	}
 	fmt.Fprintf(env.Log, "$ %s %s\n", kubeadm, strings.Join(args, " "))
 	out, err := proc.Output(ctx, kubeadm, args...)
@@ -33,6 +47,26 @@ func pullImages(ctx context.Context, a hostaction.PullImages, env Env) (any, err
 		return nil, err
 	}
 	return pull(ctx, needed(strings.Fields(out), a.ControlPlane), env)
+}
+
+func imagesFlags(a hostaction.PullImages) []string {
+	args := []string{"--kubernetes-version", a.Version.String()}
+	if a.ImageRepository != "" {
+		args = append(args, "--image-repository", a.ImageRepository)
+	}
+	return args
+}
+
+// imagesConfig is the configuration that tells kubeadm up to 1.14 what later ones have a flag for, or nothing where there is no need.
+func imagesConfig(a hostaction.PullImages) string {
+	if a.Version.Minor >= 15 || a.ImageRepository == "" {
+		return ""
+	}
+	api := "v1beta1"
+	if a.Version.Minor < 13 {
+		api = "v1alpha3"
+	}
+	return fmt.Sprintf("apiVersion: kubeadm.k8s.io/%s\nkind: ClusterConfiguration\nkubernetesVersion: %s\nimageRepository: %q\n", api, a.Version, a.ImageRepository)
 }
 
 func checkImages(ctx context.Context, a hostaction.CheckImages, env Env) (any, error) {
