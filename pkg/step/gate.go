@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	nodes "github.com/kubectl-upgrade/kubectl-upgrade/pkg/node"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 )
@@ -98,9 +99,11 @@ func containerCause(p *corev1.Pod) string {
 
 // readyz asks the API endpoint, as the operator's machine sees it.
 func (b base) readyz(ctx context.Context) string {
-	body, err := b.Client.Discovery().RESTClient().Get().AbsPath("/readyz").Timeout(5 * time.Second).DoRaw(ctx)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	body, err := kube.Ready(ctx, b.Client.Discovery().RESTClient())
 	if err != nil {
-		return fmt.Sprintf("/readyz through %s: %v %s", b.Client.Config.Host, err, body)
+		return fmt.Sprintf("readiness through %s: %v %s", b.Client.Config.Host, err, body)
 	}
 	return ""
 }

@@ -58,7 +58,7 @@ func (u *Upgrade) reach(ctx context.Context, underWay bool) (missing string, err
 		_, err = u.client.Discovery().ServerVersion()
 		return "", err
 	}
-	answer, err := u.client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+	answer, err := kube.Ready(ctx, u.client.Discovery().RESTClient())
 	if !kube.IsRetryableLater(err) {
 		return "", err
 	}

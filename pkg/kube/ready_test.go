@@ -1,0 +1,32 @@
+package kube
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+func TestReadyOfServersWithAndWithoutReadyz(t *testing.T) {
+	for _, path := range []string{"/readyz", "/healthz"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != path {
+				http.NotFound(w, r)
+				return
+			}
+			if _, err := w.Write([]byte("ok")); err != nil {
+				t.Error(err)
+			}
+		}))
+		c, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := Ready(t.Context(), c.Discovery().RESTClient()); err != nil || string(body) != "ok" {
+			t.Errorf("%s: %q, %v", path, body, err)
+		}
+		server.Close()
+	}
+}
