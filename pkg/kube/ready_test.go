@@ -10,10 +10,14 @@ import (
 )
 
 func TestReadyOfServersWithAndWithoutReadyz(t *testing.T) {
-	for _, path := range []string{"/readyz", "/healthz"} {
+	for _, c := range []struct {
+		path  string
+		other int
+	}{{"/readyz", http.StatusNotFound}, {"/healthz", http.StatusNotFound}, {"/healthz", http.StatusForbidden}} {
+		path := c.path
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != path {
-				http.NotFound(w, r)
+				w.WriteHeader(c.other)
 				return
 			}
 			if _, err := w.Write([]byte("ok")); err != nil {

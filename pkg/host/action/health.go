@@ -65,8 +65,8 @@ func apiServer(ctx context.Context) error {
 		return err
 	}
 	resp, err := client.Do(req)
-	if err == nil && resp.StatusCode == http.StatusNotFound {
-		// /readyz came with 1.16.
+	if err == nil && (resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusForbidden) {
+		// /readyz came with 1.16. Servers before it have no role that lets a node ask, and say so instead.
 		resp.Body.Close()
 		req.URL.Path, req.URL.RawQuery = "/healthz", ""
 		resp, err = client.Do(req)
