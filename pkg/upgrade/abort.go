@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
@@ -52,7 +51,10 @@ func (u *Upgrade) prepareAbort(ctx context.Context, back []string) (*Prepared, e
 	if err := u.sendAgents(ctx, p); err != nil {
 		return p, err
 	}
-	if err := u.settle(ctx, p); err != nil {
+	if _, err := u.settle(ctx, p); err != nil {
+		return nil, err
+	}
+	if err := u.lookAgain(ctx, p, observe.Cluster); err != nil {
 		return nil, err
 	}
 	return p, u.planAbort(ctx, p, back)
@@ -67,56 +69,6 @@ func (u *Upgrade) observe(ctx context.Context, p *Prepared) error {
 		p.Cluster = c
 	}
 	return err
-}
-
-// settleInterval is how often hosts are asked whether an action still runs.
-const settleInterval = 2 * time.Second
-
-// settle waits until no host runs an action of a dead run any more, since a kubeadm that is cut short leaves more undone than one that
-// ends, and then looks at cluster and hosts as they are.
-func (u *Upgrade) settle(ctx context.Context, p *Prepared) error {
-	u.notice("look at %d hosts", len(p.Cluster.Nodes))
-	defer u.waiting("")
-	tick := time.NewTicker(settleInterval)
-	defer tick.Stop()
-	for {
-		if err := u.eachNode(ctx, p, func(ctx context.Context, n *cluster.Node) error {
-			n.Host = &cluster.Host{}
-			return u.ask(ctx, n.Name, "facts", hostaction.Facts{}, time.Minute, n.Host)
-		}); err != nil {
-			return err
-		}
-		var running []string
-		for _, n := range p.Cluster.Nodes {
-			for _, id := range n.Host.Running {
-				running = append(running, fmt.Sprintf("%s on node %q", id, n.Name))
-			}
-		}
-		if len(running) == 0 {
-			return u.lookAgain(ctx, p)
-		}
-		u.waiting("what still runs to end: " + strings.Join(running, ", "))
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w", running[0], context.Cause(ctx))
-		case <-tick.C:
-		}
-	}
-}
-
-// lookAgain replaces what the API server said before by what it says now, and keeps what the hosts have just said.
-func (u *Upgrade) lookAgain(ctx context.Context, p *Prepared) error {
-	before := p.Cluster
-	if err := u.observe(ctx, p); err != nil {
-		return err
-	}
-	for i := range p.Cluster.Nodes {
-		n := &p.Cluster.Nodes[i]
-		if was, ok := before.Node(n.Name); ok {
-			n.Host = was.Host
-		}
-	}
-	return nil
 }
 
 // planAbort asks the hosts of nodes that go back for the packages of before. What cannot go back is a finding.

@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/agent"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
@@ -47,15 +48,19 @@ func (u *Upgrade) sendAgents(ctx context.Context, p *Prepared) error {
 
 // askHosts fills in the hosts of the cluster, finds the way to the target, and asks each host what the way means for it.
 func (u *Upgrade) askHosts(ctx context.Context, p *Prepared) (map[string][]preflight.HostReport, error) {
-	u.notice("look at %d hosts", len(p.Cluster.Nodes))
-	defer u.waiting("")
-	err := u.eachNode(ctx, p, func(ctx context.Context, n *cluster.Node) error {
-		n.Host = &cluster.Host{}
-		return u.ask(ctx, n.Name, "facts", hostaction.Facts{}, time.Minute, n.Host)
-	})
+	waited, err := u.settle(ctx, p)
 	if err != nil {
 		return nil, err
 	}
+	if waited {
+		if err := u.lookAgain(ctx, p, observe.ForPlan); err != nil {
+			return nil, err
+		}
+		if err := u.judge(p, nil); err != nil {
+			return nil, err
+		}
+	}
+	defer u.waiting("")
 	if err := u.findLeader(ctx, p); err != nil {
 		return nil, err
 	}
