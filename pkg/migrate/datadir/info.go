@@ -87,6 +87,10 @@ func Inspect(d Dir) (*Info, error) {
 		if i.Database, err = ReadDB(d.DB()); err != nil {
 			return nil, err
 		}
+		// A crash tears off what nobody had used yet. A broken length in the middle looks the same to the reader.
+		if has := i.Log.Index() + uint64(i.Log.Uncommitted); i.Log.Torn && i.Database.ConsistentIndex > has { //nolint:gosec // a count
+			return nil, fmt.Errorf("%w: it can be read up to entry %d, and the database has %d already", raftlog.ErrCorrupt, has, i.Database.ConsistentIndex)
+		}
 	case !os.IsNotExist(err):
 		return nil, fmt.Errorf("read database: %w", err)
 	}

@@ -1,6 +1,7 @@
 package raftlog
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -81,6 +82,8 @@ func (s segment) scan(crc uint32, first bool, visit func(*walpb.Record) error) (
 			return 0, fmt.Errorf("%w: %s has no head", ErrCorrupt, name)
 		case errors.Is(err, io.EOF):
 			return d.LastCRC(), nil
+		case errors.Is(err, io.ErrUnexpectedEOF) && claims(f, d.LastOffset()) > wal.SegmentSizeBytes:
+			return 0, fmt.Errorf("%w: %s at byte %d: a record says that it is larger than a file of the log", ErrCorrupt, name, d.LastOffset())
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			return 0, fmt.Errorf("%w: %s at byte %d: %w", ErrCorrupt, name, d.LastOffset(), io.ErrUnexpectedEOF)
 		case err != nil:
@@ -97,4 +100,14 @@ func (s segment) scan(crc uint32, first bool, visit func(*walpb.Record) error) (
 			return 0, fmt.Errorf("%w: %s at byte %d: %v", ErrCorrupt, name, d.LastOffset(), err)
 		}
 	}
+}
+
+// claims is the length that the record at an offset says it has. Its eight bytes are in one sector and so never torn themselves; the
+// highest of them is for padding.
+func claims(f io.ReaderAt, offset int64) int64 {
+	var b [8]byte
+	if _, err := f.ReadAt(b[:], offset); err != nil {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint64(b[:]) &^ (0xff << 56)) //nolint:gosec // 56 bits
 }
