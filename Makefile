@@ -74,6 +74,10 @@ test-etcd: ## Try etcd-migrate on the data of real etcd servers, from 2.3 to 3.7
 test-etcd-full: ## The same with 200,000 keys and 200 kills of the migration, at instants that are new each time
 	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBERNETES_1_12_BIN_DIR=$$($(LAB) build --kubernetes v1.12.0) go test -tags realetcd -timeout 90m -parallel 6 -v ./test/etcd -keys 200000 -kills 200 -seed "$$(date +%s)"
 
+.PHONY: fuzz
+fuzz: ## Throw broken input at every parser, each for FUZZTIME (ten minutes unless set)
+	hack/fuzz.sh $(FUZZTIME)
+
 .PHONY: lab-build
 lab-build: ## Fill the lab's cache for TOPOLOGY
 	$(LAB) build --topology $(TOPOLOGY)
