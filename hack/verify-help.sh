@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Compares the help texts in README.md and docs with what the plugin says; "hack/verify-help.sh --write" brings them up to date.
 # A quoted help text stands between two lines: "<!-- help: cluster -->" (kubectl upgrade cluster --help) and "<!-- /help -->".
+# "<!-- help: etcd-migrate -->" is that of the other program.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
-go build -o "$new/kubectl-upgrade" ./cmd/kubectl-upgrade
+go build -o "$new/" ./cmd/kubectl-upgrade ./cmd/etcd-migrate
 
 status=0
 for page in README.md docs/*.md; do
@@ -21,8 +22,12 @@ for page in README.md docs/*.md; do
 		if [[ $line =~ ^'<!-- help: '(.*)' -->'$ ]]; then
 			quoted=1
 			read -ra words <<<"${BASH_REMATCH[1]}"
+			program=kubectl-upgrade
+			if [[ ${words[0]} == etcd-migrate ]]; then
+				program=etcd-migrate words=("${words[@]:1}")
+			fi
 			printf '```text\n'
-			"$new/kubectl-upgrade" "${words[@]}" --help | sed 's/[[:space:]]*$//'
+			"$new/$program" "${words[@]}" --help 2>&1 | sed 's/[[:space:]]*$//'
 			printf '```\n'
 		fi
 	done <"$page" >"$new/page"
