@@ -20,6 +20,8 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/loopback"
 )
 
 // token is that of a user who may do everything.
@@ -33,7 +35,11 @@ func Start(tb testing.TB) *rest.Config {
 	tb.Helper()
 	etcd, server := binary(tb, "etcd", "server"), binary(tb, "kubernetes", "kube-apiserver")
 	dir := tb.TempDir()
-	client, peer, port := freePort(tb), freePort(tb), freePort(tb)
+	free, err := loopback.Free(tb.Context(), 3)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	client, peer, port := free[0], free[1], free[2]
 	run(tb, dir, etcd, "--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
 		"--listen-client-urls=http://"+client, "--advertise-client-urls=http://"+client,
 		"--listen-peer-urls=http://"+peer, "--initial-advertise-peer-urls=http://"+peer, "--initial-cluster=default=http://"+peer)
@@ -42,11 +48,11 @@ func Start(tb testing.TB) *rest.Config {
 	if err := os.WriteFile(tokens, []byte(token+",admin,admin,system:masters\n"), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	_, number, err := net.SplitHostPort(port)
+	host, number, err := net.SplitHostPort(port)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	run(tb, dir, server, "--etcd-servers=http://"+client, "--bind-address=127.0.0.1", "--secure-port="+number, "--cert-dir="+filepath.Join(dir, "pki"),
+	run(tb, dir, server, "--etcd-servers=http://"+client, "--bind-address="+host, "--secure-port="+number, "--cert-dir="+filepath.Join(dir, "pki"),
 		"--authorization-mode=RBAC", "--token-auth-file="+tokens, "--service-cluster-ip-range=10.0.0.0/24",
 		"--service-account-issuer=https://test.invalid", "--service-account-key-file="+key, "--service-account-signing-key-file="+key)
 	config := &rest.Config{Host: "https://" + port, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
@@ -99,16 +105,6 @@ func run(tb testing.TB, dir, program string, args ...string) {
 		_ = cmd.Wait() // it was killed
 		log.Close()
 	})
-}
-
-func freePort(tb testing.TB) string {
-	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func serviceAccountKey(tb testing.TB, dir string) string {

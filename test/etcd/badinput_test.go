@@ -86,6 +86,7 @@ func overwrite(t *testing.T, pattern string, part float64, with string) {
 
 // TestBadInput wants a word about the cause, the right exit code, and everything as it was.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	v2dir, v3dir, old := filepath.Join(t.TempDir(), "v2"), filepath.Join(t.TempDir(), "v3"), ""
 	r := start(t, "2.3.8", v2dir, nil)
 	fillV2(r)
@@ -214,6 +215,7 @@ func clone(t *testing.T, dir string) string {
 
 // A snapshot of the v2 store that is broken does no harm where the log goes back to its beginning.
 func TestBrokenSnapshot(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	r := start(t, "2.3.8", dir, nil, "--snapshot-count", "30")
 	fillV2(r)
@@ -229,6 +231,7 @@ func TestBrokenSnapshot(t *testing.T) {
 // A directory that a server works on is left alone, whatever the server's release, and so is one that another
 // etcd-migrate works on.
 func TestInUse(t *testing.T) {
+	t.Parallel()
 	for _, version := range releases[:len(releases)-1] {
 		dir := filepath.Join(t.TempDir(), "data")
 		r := start(t, version, dir, nil)
@@ -251,6 +254,7 @@ func TestInUse(t *testing.T) {
 
 // TestBadSnapshot gives verify and restore files that are none.
 func TestBadSnapshot(t *testing.T) {
+	t.Parallel()
 	dir, file := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "snapshot.db")
 	r := start(t, "3.6.16", dir, nil)
 	fillV3(r)

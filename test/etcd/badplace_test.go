@@ -42,6 +42,7 @@ func small(t *testing.T) string {
 }
 
 func TestBadDisk(t *testing.T) {
+	t.Parallel()
 	from := small(t)
 	t.Run("read-only", func(t *testing.T) {
 		mounted := disk(t, "512m")
@@ -143,6 +144,7 @@ func fill(t *testing.T, dir, file string) {
 
 // TestOwner works as somebody else, and leaves the owner what it makes as root.
 func TestOwner(t *testing.T) {
+	t.Parallel()
 	from := small(t)
 	t.Run("of another", func(t *testing.T) {
 		dir := clone(t, from)

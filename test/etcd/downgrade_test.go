@@ -13,6 +13,7 @@ import (
 
 // TestDowngrade takes data back as far as etcd itself does, and up again.
 func TestDowngrade(t *testing.T) {
+	t.Parallel()
 	oldest := slices.Index(releases, "3.5.35")
 	for i, from := range releases[oldest+1:] {
 		t.Run("from "+from, func(t *testing.T) {

@@ -49,6 +49,7 @@ func build(t *testing.T) string {
 
 // TestKill kills the whole migration at any instant, and starts it again until it ends by itself.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	binary := build(t)
 	origin := filepath.Join(t.TempDir(), "data")
 	r := start(t, "2.3.8", origin, nil)
@@ -138,6 +139,7 @@ func run(t *testing.T, binary, dir string, strategy migrate.Strategy) (string, e
 
 // A run that is cancelled leaves the directory as it was.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	binary := build(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	r := start(t, "3.0.17", dir, nil)

@@ -23,6 +23,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/loopback"
 )
 
 // apiServer is a kube-apiserver 1.12, the last that knows both storage backends. It listens without TLS, as that release can.
@@ -39,24 +40,27 @@ func startAPIServer(t *testing.T, backend, etcd string) *apiServer {
 	if dir == "" {
 		t.Fatal("KUBERNETES_1_12_BIN_DIR is not set: run make test-etcd")
 	}
-	ports := make([]string, 2)
-	for i := range ports {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, ports[i], _ = net.SplitHostPort(l.Addr().String())
-		l.Close()
+	free, err := loopback.Free(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, insecure, err := net.SplitHostPort(free[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, secure, err := net.SplitHostPort(free[1])
+	if err != nil {
+		t.Fatal(err)
 	}
 	state := t.TempDir()
-	a := &apiServer{t: t, base: "http://127.0.0.1:" + ports[0], log: filepath.Join(state, "log")}
+	a := &apiServer{t: t, base: "http://" + free[0], log: filepath.Join(state, "log")}
 	log, err := os.Create(a.log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
 	a.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(dir, "kube-apiserver"), "--storage-backend="+backend, "--etcd-servers="+etcd,
-		"--insecure-bind-address=127.0.0.1", "--insecure-port="+ports[0], "--secure-port="+ports[1], "--bind-address=127.0.0.1",
+		"--insecure-bind-address="+host, "--insecure-port="+insecure, "--bind-address="+host, "--secure-port="+secure,
 		"--cert-dir="+state, "--service-cluster-ip-range=10.0.0.0/24", "--disable-admission-plugins=ServiceAccount", "--authorization-mode=RBAC")
 	a.cmd.Stdout, a.cmd.Stderr = log, log
 	if err := a.cmd.Start(); err != nil {

@@ -46,6 +46,7 @@ func migratedLongAgo(t *testing.T) (string, dump) {
 
 // TestLeftovers starts 3.6 on a member over which it would panic.
 func TestLeftovers(t *testing.T) {
+	t.Parallel()
 	dir, want := migratedLongAgo(t)
 	i := inspect(t, dir)
 	if i.Version != "3.5" || i.V2.Keys != 3 {
@@ -79,6 +80,7 @@ func TestLeftovers(t *testing.T) {
 
 // TestLogFrom2 takes over a member whose log still holds its time as 2.3, from which 3.5 itself would not serve.
 func TestLogFrom2(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	r := start(t, "2.3.8", dir, nil)
 	_, urls := r.membersV2()
@@ -95,6 +97,7 @@ func TestLogFrom2(t *testing.T) {
 
 // TestUnmigrated converts the v2 keys of a member that runs 3.x already, and refuses where v3 keys are in the way.
 func TestUnmigrated(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	r := start(t, "2.3.8", dir, nil)
 	fillV2(r)

@@ -151,6 +151,7 @@ func serves(t *testing.T, version, dir string, want dump) {
 
 // TestMatrix takes the data of every release to every later one, both ways.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	for i, from := range releases[:len(releases)-1] {
 		t.Run("from "+from, func(t *testing.T) {
 			t.Parallel()
@@ -179,6 +180,7 @@ func TestMatrix(t *testing.T) {
 
 // TestKilledServer takes over what was in the log only.
 func TestKilledServer(t *testing.T) {
+	t.Parallel()
 	for _, from := range releases[:len(releases)-1] {
 		t.Run("from "+from, func(t *testing.T) {
 			t.Parallel()
@@ -207,6 +209,7 @@ func TestKilledServer(t *testing.T) {
 
 // TestRollback puts the old member back, and it serves what it did.
 func TestRollback(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	r := start(t, "2.3.8", dir, nil)
 	fillV2(r)

@@ -5,7 +5,6 @@ package etcd
 import (
 	"context"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/loopback"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/server"
 )
 
@@ -38,6 +38,7 @@ func eventually(t *testing.T, what string, reached func(ctx context.Context) boo
 // TestMembers tries members that no data directory should be made of: a learner, and one that was removed. The one that
 // stays is fit for every release.
 func TestMembers(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"3.4.16", "3.5.35", "3.6.16"} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
@@ -80,6 +81,7 @@ func TestMembers(t *testing.T) {
 
 // TestRemoved takes the directory of a member that has seen its own removal.
 func TestRemoved(t *testing.T) {
+	t.Parallel()
 	first, second := filepath.Join(t.TempDir(), "m1"), filepath.Join(t.TempDir(), "m2")
 	r := start(t, "3.5.35", first, nil)
 	c := r.client()
@@ -115,12 +117,11 @@ func learner(t *testing.T, c *clientv3.Client) uint64 {
 func addLearner(t *testing.T, r *running, version, dir string) *server.Server {
 	t.Helper()
 	c := r.client()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	free, err := loopback.Free(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	peer := "http://" + l.Addr().String()
-	l.Close()
+	peer := "http://" + free[0]
 	list, err := c.MemberList(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 // TestSnapshot saves, verifies and restores the data of each v3 release, and of members that were killed.
 func TestSnapshot(t *testing.T) {
+	t.Parallel()
 	for _, version := range releases[1:] {
 		t.Run(version, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
@@ -54,6 +55,7 @@ func TestSnapshot(t *testing.T) {
 }
 
 func TestVerifyRefuses(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	r := start(t, "3.6.16", dir, nil)
 	fillV3(r)

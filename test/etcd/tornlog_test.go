@@ -16,6 +16,7 @@ import (
 
 // The log may end in anything that a crash while writing leaves: that is no reason to refuse.
 func TestTornLog(t *testing.T) {
+	t.Parallel()
 	origin := filepath.Join(t.TempDir(), "data")
 	r := start(t, "2.3.8", origin, nil)
 	for i := range 20 {

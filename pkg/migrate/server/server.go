@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/loopback"
 )
 
 // Options say what to run and on what.
@@ -47,10 +48,11 @@ type Server struct {
 
 // Start starts it. It ends with this process, however that ends.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	client, peer, err := twoPorts(ctx)
+	free, err := loopback.Free(ctx, 2)
 	if err != nil {
 		return nil, err
 	}
+	client, peer := free[0], free[1]
 	s := &Server{Endpoint: "http://" + client, opts: o, tail: &tail{}, done: make(chan struct{})}
 	s.cmd = exec.Command(o.Binary, s.args("http://"+client, "http://"+peer)...) //nolint:noctx // Stop ends it in good order; a context would kill it
 	var out io.Writer = s.tail
@@ -118,17 +120,6 @@ func minorOf(version string) int {
 		return 0
 	}
 	return major*100 + minor
-}
-
-func twoPorts(ctx context.Context) (client, peer string, err error) {
-	var l [2]net.Listener
-	for i := range l {
-		if l[i], err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
-			return "", "", fmt.Errorf("find a free port: %w", err)
-		}
-		defer l[i].Close()
-	}
-	return l[0].Addr().String(), l[1].Addr().String(), nil
 }
 
 // versions is what a server says at /version. 2.x says no cluster version before it has one, and only 3.6 and newer
