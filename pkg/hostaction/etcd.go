@@ -1,0 +1,224 @@
+package hostaction
+
+import (
+	"time"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+// EtcdFacts looks at etcd on this host, whatever runs it, and at what its API server is told of etcd. It changes nothing. Output: EtcdHost.
+type EtcdFacts struct {
+	// Data asks for what the data directory's bytes say too, which takes a copy of its database.
+	Data bool `json:"data,omitempty"`
+}
+
+// EtcdHost is etcd as seen from one host.
+type EtcdHost struct {
+	// Local is the name of the member that runs here; empty when none does.
+	Local string `json:"local,omitempty"`
+	// ClusterID, Version and Members are what the local member, or the API server's etcd where none is local, answers.
+	ClusterID string               `json:"clusterID,omitempty"`
+	Version   version.Version      `json:"version"`
+	Members   []cluster.EtcdMember `json:"members,omitempty"`
+	// Process is how the local member is run, also when it does not run now.
+	Process *cluster.EtcdProcess `json:"process,omitempty"`
+	// Client is nil where no API server runs.
+	Client *cluster.EtcdClient `json:"client,omitempty"`
+	// Error is why the members could not be asked.
+	Error string `json:"error,omitempty"`
+}
+
+// EtcdAccess is how to talk to the members from a host.
+type EtcdAccess struct {
+	Endpoints []string `json:"endpoints"`
+	CAFile    string   `json:"caFile,omitempty"`
+	CertFile  string   `json:"certFile,omitempty"`
+	KeyFile   string   `json:"keyFile,omitempty"`
+}
+
+// EtcdSnapshot has the local member write a snapshot, and checks it: sums, structure, and by really restoring and serving it once with
+// etcd-migrate. A whole and checked snapshot at Path is not made again. Before 3.0 it is a copy of the directory as "etcdctl backup" makes it. Output: Snapshot.
+type EtcdSnapshot struct {
+	Access  EtcdAccess      `json:"access"`
+	Version version.Version `json:"version"`
+	// Path is where on the host it goes; its directory is made.
+	Path    string `json:"path"`
+	DataDir string `json:"dataDir"`
+}
+
+// EtcdVerify checks a snapshot on this host as EtcdSnapshot does. Output: Snapshot.
+type EtcdVerify struct {
+	Path string `json:"path"`
+	// SHA256, if not empty, is what the file's sum has to be.
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// Snapshot is a snapshot that was checked. Sizes are bytes.
+type Snapshot struct {
+	Node     string          `json:"node,omitempty"`
+	Path     string          `json:"path"`
+	Size     int64           `json:"size"`
+	SHA256   string          `json:"sha256"`
+	Revision int64           `json:"revision"`
+	Keys     int             `json:"keys"`
+	Leases   int             `json:"leases"`
+	Version  version.Version `json:"version"`
+	// Hash is of all keys and values, the same on each member.
+	Hash     string        `json:"hash"`
+	Verified bool          `json:"verified"`
+	Took     time.Duration `json:"took"`
+}
+
+// FileChange replaces a file of the host whole. Before is the sum of what has to be there: another text means that somebody has changed it since
+// the plan was made, which is refused. A file that has its After already is left.
+type FileChange struct {
+	Path   string `json:"path"`
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// EtcdReplace replaces the local member's program and settings by those of another release, waits until it serves as Version, and puts back what was there,
+// data included, when it does not. It refuses while a quorum would not be left without it. Output: EtcdReplaced.
+type EtcdReplace struct {
+	Name    string          `json:"name"`
+	Version version.Version `json:"version"`
+	From    version.Version `json:"from"`
+	Run     cluster.EtcdRun `json:"run"`
+	Access  EtcdAccess      `json:"access"`
+	// Files are the manifest of a static pod; of a service its unit, drop-ins, environment and configuration.
+	Files []FileChange `json:"files,omitempty"`
+	// Unit, Binary and Args are those of a service or a process. The new program is the bundled one of Version.
+	Unit   string   `json:"unit,omitempty"`
+	Binary string   `json:"binary,omitempty"`
+	Args   []string `json:"args,omitempty"`
+	Env    []string `json:"env,omitempty"`
+	Owner  string   `json:"owner,omitempty"`
+	// DataDir is kept aside as a generation of etcd-migrate's before the new program starts on it.
+	DataDir string `json:"dataDir"`
+	WALDir  string `json:"walDir,omitempty"`
+	// Wait is how long the member may take to serve.
+	Wait time.Duration `json:"wait"`
+}
+
+// EtcdReplaced is how the replacement of a member went.
+type EtcdReplaced struct {
+	// Down is how long the local member did not answer.
+	Down time.Duration `json:"down"`
+	// Generation is the number of the kept data; zero when none was kept.
+	Generation int `json:"generation,omitempty"`
+}
+
+// EtcdAgree waits until every member is of Version, cluster and storage are of its minor, no alarm is raised, all have applied the same entries, have as many
+// leases, and the same hash of all keys at one revision. It changes nothing. Output: EtcdAgreement.
+type EtcdAgree struct {
+	Access  EtcdAccess      `json:"access"`
+	Version version.Version `json:"version"`
+	// Members are the names of all members.
+	Members []string `json:"members"`
+}
+
+// EtcdAgreement is what the members agree on.
+type EtcdAgreement struct {
+	Revision int64  `json:"revision"`
+	Hash     string `json:"hash,omitempty"`
+	Leases   int    `json:"leases"`
+}
+
+// EtcdStop ends the local member and keeps it from being started, until EtcdStart. Output: none.
+type EtcdStop struct {
+	Run    cluster.EtcdRun `json:"run"`
+	Unit   string          `json:"unit,omitempty"`
+	Binary string          `json:"binary,omitempty"`
+	// DataDir tells which process it is.
+	DataDir string `json:"dataDir"`
+}
+
+// EtcdStart starts what EtcdStop has ended, with the files and the program of another release if there are any, and waits until it serves. Output: none.
+type EtcdStart struct {
+	Member EtcdReplace `json:"member"`
+	// Alone is set for a member of several that is not to wait for a quorum.
+	Alone bool `json:"alone,omitempty"`
+}
+
+// EtcdMigrate takes the stopped local member's data to another release with etcd-migrate, and leaves a snapshot of the outcome at Snapshot. Output: Snapshot.
+type EtcdMigrate struct {
+	DataDir  string          `json:"dataDir"`
+	To       version.Version `json:"to"`
+	Snapshot string          `json:"snapshot"`
+	// DropV2 allows to leave behind what has no place in the v3 API.
+	DropV2 bool   `json:"dropV2,omitempty"`
+	Owner  string `json:"owner,omitempty"`
+}
+
+// EtcdRestore makes the stopped local member anew from a snapshot on this host; what was there is kept as a generation. Output: none.
+type EtcdRestore struct {
+	Snapshot string `json:"snapshot"`
+	SHA256   string `json:"sha256"`
+	DataDir  string `json:"dataDir"`
+	WALDir   string `json:"walDir,omitempty"`
+	Name     string `json:"name"`
+	PeerURL  string `json:"peerURL"`
+	// InitialCluster are all members, as name=URL.
+	InitialCluster []string `json:"initialCluster"`
+	Token          string   `json:"token"`
+	// RevisionBump moves the revision on by this much, and marks what was before as compacted.
+	RevisionBump uint64 `json:"revisionBump,omitempty"`
+	Owner        string `json:"owner,omitempty"`
+}
+
+// EtcdRollback puts back the data, files and program that a replacement, a migration or a restore has kept aside. Output: none.
+type EtcdRollback struct {
+	Member EtcdReplace `json:"member"`
+}
+
+// EtcdDowngrade tells the cluster by etcd's own API to take its data back to the minor of Version, and waits until it says that it is ready. Output: none.
+type EtcdDowngrade struct {
+	Access  EtcdAccess      `json:"access"`
+	Version version.Version `json:"version"`
+}
+
+// EditFiles replaces files of the host atomically, such as the API server's static pod manifest. Output: none.
+type EditFiles struct {
+	Files []FileChange `json:"files"`
+}
+
+// ServerStop ends this host's API server and keeps it from being started until its manifest is put back by ServerStart. Output: none.
+type ServerStop struct{}
+
+// ServerStart puts the API server's manifest back, with After as its text where that is not empty, and waits until it serves. Output: none.
+type ServerStart struct {
+	After string `json:"after,omitempty"`
+}
+
+// Kind implements Action.
+func (EtcdFacts) Kind() Kind     { return "etcd-facts" }
+func (EtcdSnapshot) Kind() Kind  { return "etcd-snapshot" }  // Kind implements Action.
+func (EtcdVerify) Kind() Kind    { return "etcd-verify" }    // Kind implements Action.
+func (EtcdReplace) Kind() Kind   { return "etcd-replace" }   // Kind implements Action.
+func (EtcdAgree) Kind() Kind     { return "etcd-agree" }     // Kind implements Action.
+func (EtcdStop) Kind() Kind      { return "etcd-stop" }      // Kind implements Action.
+func (EtcdStart) Kind() Kind     { return "etcd-start" }     // Kind implements Action.
+func (EtcdMigrate) Kind() Kind   { return "etcd-migrate" }   // Kind implements Action.
+func (EtcdRestore) Kind() Kind   { return "etcd-restore" }   // Kind implements Action.
+func (EtcdRollback) Kind() Kind  { return "etcd-rollback" }  // Kind implements Action.
+func (EtcdDowngrade) Kind() Kind { return "etcd-downgrade" } // Kind implements Action.
+func (EditFiles) Kind() Kind     { return "edit-files" }     // Kind implements Action.
+func (ServerStop) Kind() Kind    { return "server-stop" }    // Kind implements Action.
+func (ServerStart) Kind() Kind   { return "server-start" }   // Kind implements Action.
+
+// Changes implements Action.
+func (EtcdFacts) Changes() bool     { return false }
+func (EtcdSnapshot) Changes() bool  { return true } // Changes implements Action.
+func (EtcdVerify) Changes() bool    { return false }
+func (EtcdReplace) Changes() bool   { return true } // Changes implements Action.
+func (EtcdAgree) Changes() bool     { return false }
+func (EtcdStop) Changes() bool      { return true } // Changes implements Action.
+func (EtcdStart) Changes() bool     { return true } // Changes implements Action.
+func (EtcdMigrate) Changes() bool   { return true } // Changes implements Action.
+func (EtcdRestore) Changes() bool   { return true } // Changes implements Action.
+func (EtcdRollback) Changes() bool  { return true } // Changes implements Action.
+func (EtcdDowngrade) Changes() bool { return true } // Changes implements Action.
+func (EditFiles) Changes() bool     { return true } // Changes implements Action.
+func (ServerStop) Changes() bool    { return true } // Changes implements Action.
+func (ServerStart) Changes() bool   { return true } // Changes implements Action.
