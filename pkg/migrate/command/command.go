@@ -42,6 +42,7 @@ usage: etcd-migrate [COMMAND] [flags]
   snapshot save FILE      write a snapshot of the member
   snapshot verify FILE    check a snapshot, and serve it once
   snapshot restore FILE   make a new member of a snapshot
+  install DIR bring this program and the releases in --bin-dir to a folder
   version     show the version of this program
 
 `
@@ -67,6 +68,7 @@ type app struct {
 	member                    migrate.Member
 	bump                      uint64
 	skipHash                  bool
+	versions                  []string
 	args                      []string
 }
 
@@ -115,8 +117,12 @@ func code(err error) int {
 type usageError struct{ error }
 
 func (a *app) command(ctx context.Context, name string) error {
-	if snapshot := strings.HasPrefix(name, "snapshot "); snapshot != (len(a.args) == 1) {
-		return usageError{fmt.Errorf("%s: want one FILE for a snapshot, and no argument otherwise", name)}
+	want := 0
+	if name == "install" || strings.HasPrefix(name, "snapshot ") {
+		want = 1
+	}
+	if len(a.args) != want {
+		return usageError{fmt.Errorf("%s: want one FILE for a snapshot, one DIR to install, and no argument otherwise", name)}
 	}
 	switch name {
 	case "migrate":
@@ -135,6 +141,8 @@ func (a *app) command(ctx context.Context, name string) error {
 		return a.inspect()
 	case "rollback":
 		return a.rollback()
+	case "install":
+		return a.install(ctx)
 	case "version":
 		_, err := fmt.Fprintln(a.Out, buildinfo.Version())
 		return err

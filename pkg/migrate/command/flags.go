@@ -40,6 +40,7 @@ func (a *app) parse(name string, args []string) error {
 	f.StringVar(&a.member.Token, "initial-cluster-token", "etcd-cluster", "restore: token of the new cluster")
 	f.Uint64Var(&a.bump, "revision-bump", 0, "restore: move the revision on by this much, and mark what was before as compacted; for Kubernetes, 1000000000")
 	f.BoolVar(&a.skipHash, "skip-hash-check", false, "restore: take a file without a sum, such as a copied database")
+	f.StringSliceVar(&a.versions, "versions", nil, "install: releases to bring, such as 3.5,3.6.16 (default: all)")
 	a.old(f)
 	if err := f.Parse(args); err != nil {
 		return err
