@@ -9,6 +9,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
 # The reference that agent-image pushes to and that the plugin takes as its default.
 AGENT_IMAGE ?=
+# For images: platforms such as linux/amd64, releases of etcd such as 3.5,3.6, and a registry with a path.
+PLATFORMS ?=
+HOPS ?=
+REGISTRY ?=
 TOPOLOGY ?= basic
 NAME ?= $(TOPOLOGY)
 SCENARIO ?= basic
@@ -59,8 +63,12 @@ docs: ## Bring the help texts in the docs up to date
 .PHONY: agent-image
 agent-image: build ## Put the agent in an image: push it to AGENT_IMAGE, or write dist/host-agent.tar
 	@mkdir -p dist
-	go run ./hack/image --binary bin/host-agent --name host-agent --version '$(VERSION)' --platform "linux/$$(go env GOARCH)" \
+	go run ./hack/image --image images/host-agent --binary bin/host-agent --version '$(VERSION)' --platform "linux/$$(go env GOARCH)" \
 		$(if $(AGENT_IMAGE),--push '$(AGENT_IMAGE)',--tar dist/host-agent.tar)
+
+.PHONY: images
+images: ## Make both images for PLATFORMS in dist/images, or push them to REGISTRY; HOPS=3.5,3.6 for a thin one
+	hack/images.sh --version '$(VERSION)' --ldflags '$(STAMP)' $(if $(PLATFORMS),--platforms '$(PLATFORMS)') $(if $(HOPS),--hops '$(HOPS)') $(if $(REGISTRY),--push '$(REGISTRY)')
 
 .PHONY: etcd-binaries
 etcd-binaries: ## Build the etcd releases that etcd-migrate brings along into your cache (minutes, once)

@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/etcd/release"
 )
 
 // builder makes the programs of one platform.
@@ -21,11 +22,11 @@ type builder struct {
 }
 
 // release builds what is not there yet. A program is there when its sum is the one that is known.
-func (b *builder) release(ctx context.Context, r release) error {
-	for _, name := range r.names() {
+func (b *builder) release(ctx context.Context, r release.Release) error {
+	for _, name := range r.Names() {
 		path := filepath.Join(b.out, name+"-"+r.Version)
 		want := r.SHA256[b.platform][name]
-		if have, err := sum(path); err == nil && (have == want || b.anySum) {
+		if have, err := release.Sum(path); err == nil && (have == want || b.anySum) {
 			continue
 		}
 		fmt.Fprintf(b.log, "build %s %s for %s\n", name, r.Version, b.platform)
@@ -37,7 +38,7 @@ func (b *builder) release(ctx context.Context, r release) error {
 }
 
 // program builds beside the path and renames, so that a build that was killed leaves nothing that looks finished.
-func (b *builder) program(ctx context.Context, r release, pkg, path, want string) error {
+func (b *builder) program(ctx context.Context, r release.Release, pkg, path, want string) error {
 	tmp, err := os.MkdirTemp(b.out, ".build-")
 	if err != nil {
 		return fmt.Errorf("create build folder: %w", err)
@@ -54,7 +55,7 @@ func (b *builder) program(ctx context.Context, r release, pkg, path, want string
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("build %s of %s: %w", pkg, r.Version, err)
 	}
-	have, err := sum(built)
+	have, err := release.Sum(built)
 	if err != nil {
 		return err
 	}
@@ -65,17 +66,4 @@ func (b *builder) program(ctx context.Context, r release, pkg, path, want string
 		return fmt.Errorf("put %s in place: %w", filepath.Base(path), err)
 	}
 	return nil
-}
-
-func sum(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("sum: %w", err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("sum %s: %w", path, err)
-	}
-	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }

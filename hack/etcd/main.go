@@ -11,6 +11,8 @@ import (
 	"runtime"
 
 	"github.com/spf13/pflag"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/etcd/release"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -28,11 +30,11 @@ func run(args []string) int {
 func build(ctx context.Context, args []string) error {
 	b := builder{log: os.Stderr}
 	flags := pflag.NewFlagSet("etcd", pflag.ContinueOnError)
-	flags.StringVar(&b.source, "source", "hack/etcd", "folder of the pinned modules")
+	flags.StringVar(&b.source, "source", "hack/etcd", "folder of releases.yaml and of the pinned modules")
 	flags.StringVar(&b.out, "out", "", "folder for the programs (default: one in the user's cache)")
 	flags.StringVar(&b.platform, "platform", "linux-"+runtime.GOARCH, "platform to build for")
 	flags.BoolVar(&b.anySum, "any-sum", false, "do not compare with the known sums: for a change of the pins, and to see what they are then")
-	only := flags.StringSlice("only", nil, "versions to build (default: all)")
+	only := flags.StringSlice("only", nil, "versions or minors to build (default: all)")
 	printSums := flags.Bool("print-sums", false, "print the sums of what was built")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -47,7 +49,7 @@ func build(ctx context.Context, args []string) error {
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return fmt.Errorf("create folder: %w", err)
 	}
-	list, err := load(*only)
+	list, err := release.Load(filepath.Join(b.source, "releases.yaml"), *only)
 	if err != nil {
 		return err
 	}
@@ -63,10 +65,10 @@ func build(ctx context.Context, args []string) error {
 	return nil
 }
 
-func sums(dir string, list []release) error {
+func sums(dir string, list []release.Release) error {
 	for _, r := range list {
-		for _, name := range r.names() {
-			s, err := sum(filepath.Join(dir, name+"-"+r.Version))
+		for _, name := range r.Names() {
+			s, err := release.Sum(filepath.Join(dir, name+"-"+r.Version))
 			if err != nil {
 				return err
 			}

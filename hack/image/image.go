@@ -1,88 +1,104 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
+	"errors"
 	"fmt"
-	"io"
-	"os"
-	"time"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// spec is what the image is made of.
-type spec struct {
-	binary, name, platform, version string
-	args                            []string
+// maker makes images. Both paths may have {arch} in them.
+type maker struct {
+	spec
+	bundle
+	binary, version string
 }
 
-// epoch is the time of everything in the image: the time of building would make every digest another one.
-func epoch() time.Time { return time.Unix(0, 0).UTC() }
+func forArch(path, arch string) string { return strings.ReplaceAll(path, "{arch}", arch) }
 
-func (s spec) image() (v1.Image, error) {
-	platform, err := v1.ParsePlatform(s.platform)
-	if err != nil {
-		return nil, fmt.Errorf("parse platform: %w", err)
+// images makes one image per platform.
+func (m maker) images(platforms []string) ([]v1.Image, error) {
+	if len(platforms) == 0 {
+		return nil, errors.New("want a platform")
 	}
-	content, err := s.layer()
+	var list []v1.Image
+	for _, p := range platforms {
+		platform, err := v1.ParsePlatform(p)
+		if err != nil {
+			return nil, fmt.Errorf("parse platform: %w", err)
+		}
+		img, err := m.image(platform)
+		if err != nil {
+			return nil, fmt.Errorf("make image for %s: %w", p, err)
+		}
+		list = append(list, img)
+	}
+	return list, nil
+}
+
+func (m maker) image(platform *v1.Platform) (v1.Image, error) {
+	parts, err := m.parts(platform.Architecture)
 	if err != nil {
 		return nil, err
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
-	if err != nil {
-		return nil, fmt.Errorf("make layer: %w", err)
-	}
-	img, err := mutate.Append(empty.Image, mutate.Addendum{
-		Layer:   layer,
-		History: v1.History{Created: v1.Time{Time: epoch()}, CreatedBy: "hack/image", Comment: "add /" + s.name},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("append layer: %w", err)
+	img := empty.Image
+	for _, part := range parts {
+		l, err := part.v1()
+		if err != nil {
+			return nil, err
+		}
+		img, err = mutate.Append(img, mutate.Addendum{
+			Layer:   l,
+			History: v1.History{Created: v1.Time{Time: epoch()}, CreatedBy: "hack/image", Comment: part.comment},
+		})
+		if err != nil {
+			return nil, fmt.Errorf("append layer: %w", err)
+		}
 	}
 	old, err := img.ConfigFile()
 	if err != nil {
 		return nil, fmt.Errorf("read image config: %w", err)
 	}
-	return mutate.ConfigFile(img, s.config(old.DeepCopy(), platform))
+	return mutate.ConfigFile(img, m.config(old.DeepCopy(), platform))
+}
+
+// parts are the image's layers. Our own program, which changes most often, is the last.
+func (m maker) parts(arch string) ([]layer, error) {
+	own := layer{comment: "add " + m.Path, entries: []entry{{path: m.Path, source: forArch(m.binary, arch)}}}
+	var parts []layer
+	if m.Etcd != "" {
+		var err error
+		if parts, err = m.layers(m.Etcd, arch); err != nil {
+			return nil, err
+		}
+		links, err := m.newest(m.Etcd)
+		if err != nil {
+			return nil, err
+		}
+		own.entries = append(own.entries, links...)
+	}
+	for _, p := range keys(m.Links) {
+		own.entries = append(own.entries, entry{path: p, link: m.Links[p]})
+	}
+	return append(parts, own), nil
 }
 
 // config completes the image's config.
-func (s spec) config(c *v1.ConfigFile, p *v1.Platform) *v1.ConfigFile {
+func (m maker) config(c *v1.ConfigFile, p *v1.Platform) *v1.ConfigFile {
 	c.Created = v1.Time{Time: epoch()}
 	c.OS, c.Architecture, c.Variant = p.OS, p.Architecture, p.Variant
-	c.Config.Entrypoint = []string{"/" + s.name}
-	c.Config.Cmd = s.args
+	c.Config.Entrypoint = []string{m.Path}
+	c.Config.Cmd = m.Args
+	c.Config.Env = []string{"PATH=/usr/local/bin:/"}
 	c.Config.Labels = map[string]string{
-		"org.opencontainers.image.title":  s.name,
+		"org.opencontainers.image.title":  m.name,
 		"org.opencontainers.image.source": "https://github.com/kubectl-upgrade/kubectl-upgrade",
 	}
-	if s.version != "" {
-		c.Config.Labels["org.opencontainers.image.version"] = s.version
+	if m.version != "" {
+		c.Config.Labels["org.opencontainers.image.version"] = m.version
 	}
 	return c
-}
-
-// layer is a tar of the binary alone, with nothing in its header that depends on where it was built.
-func (s spec) layer() ([]byte, error) {
-	b, err := os.ReadFile(s.binary)
-	if err != nil {
-		return nil, fmt.Errorf("read binary: %w", err)
-	}
-	var buf bytes.Buffer
-	w := tar.NewWriter(&buf)
-	h := &tar.Header{Name: s.name, Mode: 0o755, Size: int64(len(b)), ModTime: epoch(), Typeflag: tar.TypeReg, Format: tar.FormatPAX}
-	if err := w.WriteHeader(h); err != nil {
-		return nil, fmt.Errorf("write layer: %w", err)
-	}
-	if _, err := w.Write(b); err != nil {
-		return nil, fmt.Errorf("write layer: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("write layer: %w", err)
-	}
-	return buf.Bytes(), nil
 }

@@ -1,70 +1,230 @@
 package main
 
 import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"log"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/etcd/release"
 )
 
-func binary(t *testing.T) string {
+const (
+	agentImage = "../../images/host-agent"
+	etcdImage  = "../../images/etcd-migrate"
+)
+
+// programs writes stand-ins for what is compiled, and a list of releases with their sums. Paths, modes and times differ
+// from one call to the next.
+func programs(t *testing.T) maker {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "agent")
-	if err := os.WriteFile(path, []byte("\x7fELF and the rest"), 0o700); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	write := func(path, text string) string {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
-	return path
+	var list strings.Builder
+	list.WriteString("releases:\n")
+	for _, version := range []string{"3.4.16", "3.5.35", "3.6.16"} {
+		names := []string{"etcd", "etcdctl", "etcdutl"}
+		if version < "3.5" {
+			names = names[:2]
+		}
+		fmt.Fprintf(&list, "- version: %s\n  programs: {%s: x}\n  sha256:\n", version, strings.Join(names, ": x, "))
+		for _, arch := range []string{"amd64", "arm64"} {
+			fmt.Fprintf(&list, "    linux-%s:\n", arch)
+			if err := os.MkdirAll(filepath.Join(dir, arch), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range names {
+				s, err := release.Sum(write(filepath.Join(dir, arch, n+"-"+version), "\x7fELF "+n+version+arch))
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(&list, "      %s: %s\n", n, s)
+			}
+		}
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		path := write(filepath.Join(dir, "program-"+arch), "\x7fELF and the rest for "+arch)
+		if err := os.Chtimes(path, time.Now(), time.Now().Add(-time.Duration(os.Getpid())*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return maker{binary: filepath.Join(dir, "program-{arch}"),
+		bundle: bundle{releases: write(filepath.Join(dir, "releases.yaml"), list.String()), dir: filepath.Join(dir, "{arch}")}}
 }
 
-func TestSameBinarySameDigest(t *testing.T) {
-	var digests []string
-	for range 2 {
-		// Another path, time of change and mode each time.
-		img, err := spec{binary: binary(t), name: "host-agent", platform: "linux/amd64", args: []string{"serve"}}.image()
-		if err != nil {
-			t.Fatal(err)
-		}
-		d, err := img.Digest()
-		if err != nil {
-			t.Fatal(err)
-		}
-		digests = append(digests, d.String())
+func (m maker) of(t *testing.T, dir string, hops ...string) maker {
+	t.Helper()
+	var err error
+	if m.spec, err = readSpec(dir); err != nil {
+		t.Fatal(err)
 	}
-	if digests[0] != digests[1] {
-		t.Errorf("two builds of the same binary: %v", digests)
+	m.hops = hops
+	return m
+}
+
+func one(t *testing.T, m maker, platform string) v1.Image {
+	t.Helper()
+	list, err := m.images([]string{platform})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list[0]
+}
+
+func TestSameProgramsSameDigest(t *testing.T) {
+	for _, dir := range []string{agentImage, etcdImage} {
+		var digests []string
+		for range 2 {
+			m, err := programs(t).of(t, dir).make([]string{"linux/amd64", "linux/arm64"}, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			digests = append(digests, m.digest)
+		}
+		if digests[0] != digests[1] {
+			t.Errorf("%s made twice of the same programs: %v", dir, digests)
+		}
 	}
 }
 
 func TestConfig(t *testing.T) {
-	img, err := spec{binary: binary(t), name: "host-agent", platform: "linux/arm64", args: []string{"serve"}}.image()
-	if err != nil {
-		t.Fatal(err)
+	for _, c := range []struct{ dir, entry, args string }{
+		{agentImage, "/host-agent", "serve"}, {etcdImage, "/usr/local/bin/etcd-migrate", ""},
+	} {
+		got, err := one(t, programs(t).of(t, c.dir), "linux/arm64").ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Architecture != "arm64" || got.Config.Entrypoint[0] != c.entry || strings.Join(got.Config.Cmd, " ") != c.args || got.Config.User != "" {
+			t.Errorf("config = %+v", got)
+		}
 	}
-	c, err := img.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
+}
+
+// files are what a container sees: mode and content, or where a link leads to.
+func files(t *testing.T, img v1.Image) map[string]string {
+	t.Helper()
+	r := mutate.Extract(img)
+	defer r.Close()
+	all := map[string]string{}
+	for tr := tar.NewReader(r); ; {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(tr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !h.ModTime.Equal(epoch()) || h.Uid != 0 || h.Gid != 0 {
+			t.Errorf("%s: %+v", h.Name, h)
+		}
+		all[h.Name] = fmt.Sprintf("%o %s%s", h.Mode, text, h.Linkname)
 	}
-	if c.Architecture != "arm64" || c.Config.Entrypoint[0] != "/host-agent" || c.Config.Cmd[0] != "serve" || len(c.RootFS.DiffIDs) != 1 {
-		t.Errorf("config = %+v", c)
+}
+
+// TestEtcd wants what was asked for and nothing else: no shell, above all.
+func TestEtcd(t *testing.T) {
+	common := map[string]string{"usr": "755 ", "usr/local": "755 ", "usr/local/bin": "755 ", "usr/local/bin/etcd-migrate": "755 \x7fELF and the rest for arm64",
+		"usr/local/bin/migrate": "777 etcd-migrate", "usr/local/bin/migrate-if-needed.sh": "777 etcd-migrate"}
+	for _, c := range []struct{ hops, versions []string }{
+		{nil, []string{"3.4.16", "3.5.35", "3.6.16"}}, {[]string{"3.5", "3.4.16"}, []string{"3.4.16", "3.5.35"}}, {[]string{"3.4"}, []string{"3.4.16"}},
+	} {
+		want := map[string]string{}
+		for name, text := range common {
+			want[name] = text
+		}
+		for _, v := range c.versions {
+			for _, n := range []string{"etcd", "etcdctl", "etcdutl"} {
+				if n == "etcdutl" && v < "3.5" {
+					continue
+				}
+				want["usr/local/bin/"+n+"-"+v] = "755 \x7fELF " + n + v + "arm64"
+				want["usr/local/bin/"+n] = "777 " + n + "-" + v // the last is the newest
+			}
+		}
+		if d := cmp.Diff(want, files(t, one(t, programs(t).of(t, etcdImage, c.hops...), "linux/arm64"))); d != "" {
+			t.Errorf("%v (-want +got):\n%s", c.hops, d)
+		}
+	}
+}
+
+// TestThinSharesLayers has who pulls a thin image after a full one fetch next to nothing.
+func TestThinSharesLayers(t *testing.T) {
+	layers := func(hops ...string) []v1.Hash {
+		t.Helper()
+		m, err := one(t, programs(t).of(t, etcdImage, hops...), "linux/amd64").Manifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var list []v1.Hash
+		for _, l := range m.Layers {
+			list = append(list, l.Digest)
+		}
+		return list
+	}
+	full, thin := layers(), layers("3.5", "3.6")
+	if len(full) != 4 || cmp.Diff(full[1:], thin) != "" {
+		t.Errorf("full: %v\nthin: %v", full, thin)
+	}
+}
+
+func TestEtcdRefuses(t *testing.T) {
+	for say, change := range map[string]func(m *maker) error{
+		"has none":     func(m *maker) error { m.hops = []string{"3.9"}; return nil },
+		"no such file": func(m *maker) error { return os.Remove(filepath.Join(forArch(m.dir, "amd64"), "etcdctl-3.4.16")) },
+		"the sha256 of ": func(m *maker) error {
+			return os.WriteFile(filepath.Join(forArch(m.dir, "amd64"), "etcd-3.5.35"), nil, 0o600)
+		},
+		"etcd --platform linux-x": func(m *maker) error { return os.Rename(forArch(m.dir, "amd64"), forArch(m.dir, "amd64")+"-gone") },
+	} {
+		m := programs(t).of(t, etcdImage)
+		if err := change(&m); err != nil {
+			t.Fatal(err)
+		}
+		say = strings.ReplaceAll(say, "-x", "-amd64")
+		if _, err := m.images([]string{"linux/amd64"}); err == nil || !strings.Contains(err.Error(), say) {
+			t.Errorf("want %q, got %v", say, err)
+		}
 	}
 }
 
 func TestTargets(t *testing.T) {
-	srv := httptest.NewServer(registry.New())
+	srv := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer srv.Close()
-	dir := t.TempDir()
-	ref := strings.TrimPrefix(srv.URL, "http://") + "/host-agent:test"
-	common := []string{"--binary", binary(t), "--name", "host-agent"}
+	dir, m := t.TempDir(), programs(t)
+	ref := strings.TrimPrefix(srv.URL, "http://") + "/etcd-migrate:test"
+	common := []string{"--image", etcdImage, "--binary", m.binary, "--etcd", m.dir, "--releases", m.releases}
+	both := []string{"--platform", "linux/amd64,linux/arm64"}
 	for _, args := range [][]string{
-		{"--push", ref, "--insecure"}, {"--tar", filepath.Join(dir, "a.tar")},
-		{"--layout", filepath.Join(dir, "oci")}, {"--layout", filepath.Join(dir, "oci")},
+		{"--push", ref + "-one", "--insecure"}, {"--tar", filepath.Join(dir, "a.tar")},
+		append([]string{"--push", ref, "--insecure", "--twice"}, both...),
+		{"--layout", filepath.Join(dir, "oci")}, append([]string{"--layout", filepath.Join(dir, "oci")}, both...),
 	} {
 		if err := build(append(args, common...)); err != nil {
 			t.Fatalf("%v: %v", args, err)
@@ -74,16 +234,32 @@ func TestTargets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := remote.Image(r); err != nil {
-		t.Errorf("pushed image: %v", err)
+	if img, err := remote.Image(r, remote.WithPlatform(v1.Platform{OS: "linux", Architecture: "arm64"})); err != nil {
+		t.Errorf("pushed index: %v", err)
+	} else if got := files(t, img)["usr/local/bin/etcd-migrate"]; !strings.HasSuffix(got, "arm64") {
+		t.Errorf("arm64 gets %q", got)
 	}
 	if _, err := tarball.ImageFromPath(filepath.Join(dir, "a.tar"), nil); err != nil {
 		t.Errorf("image archive: %v", err)
 	}
-	if _, err := layout.FromPath(filepath.Join(dir, "oci")); err != nil {
-		t.Errorf("image layout: %v", err)
+	index, err := layout.ImageIndexFromPath(filepath.Join(dir, "oci"))
+	if err != nil {
+		t.Fatalf("image layout: %v", err)
 	}
-	if err := build(append([]string{"--tar", "x", "--push", ref}, common...)); err == nil {
-		t.Error("two targets at once are not refused")
+	list, err := index.IndexManifest()
+	if err != nil || len(list.Manifests) != 1 {
+		t.Fatalf("image layout: %+v, %v", list, err)
+	}
+	inner, err := index.ImageIndex(list.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if platforms, err := inner.IndexManifest(); err != nil || len(platforms.Manifests) != 2 || platforms.Manifests[1].Platform.Architecture != "arm64" {
+		t.Errorf("image layout: %+v, %v", platforms, err)
+	}
+	for _, args := range [][]string{{"--tar", "x", "--push", ref}, append([]string{"--tar", filepath.Join(dir, "b.tar")}, both...), nil} {
+		if err := build(append(args, common...)); err == nil {
+			t.Errorf("%v is not refused", args)
+		}
 	}
 }

@@ -1,19 +1,13 @@
-// Command image puts one static binary into an image FROM scratch, without a container engine.
-// The same binary gives the same digest, whenever and wherever it is built.
+// Command image makes the images of this project without a container engine: static programs, FROM scratch.
+// The same programs give the same digest, whenever and wherever it is made.
 package main
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/spf13/pflag"
 )
 
@@ -27,81 +21,68 @@ func run(args []string) int {
 	return 0
 }
 
-// target is where the image goes: to exactly one place.
-type target struct {
-	push, tar, layout string
-	insecure          bool
-}
-
 func build(args []string) error {
-	var s spec
+	var m maker
 	var t target
 	flags := pflag.NewFlagSet("image", pflag.ContinueOnError)
-	flags.StringVar(&s.binary, "binary", "", "path of the static binary")
-	flags.StringVar(&s.name, "name", "", "name of the binary in the image, which is also its entry point")
-	flags.StringSliceVar(&s.args, "cmd", []string{"serve"}, "default arguments")
-	flags.StringVar(&s.platform, "platform", "linux/amd64", "platform of the binary")
-	flags.StringVar(&s.version, "version", "", "version for the image's label")
+	image := flags.String("image", "", "folder of the image.yaml, such as images/host-agent")
+	flags.StringVar(&m.binary, "binary", "", "path of the static program; {arch} in it stands for amd64 and so on")
+	flags.StringVar(&m.dir, "etcd", "", "folder of the releases of etcd, as hack/etcd leaves them; {arch} as above (default: the one in the user's cache)")
+	flags.StringVar(&m.releases, "releases", "hack/etcd/releases.yaml", "list of the releases of etcd")
+	flags.StringSliceVar(&m.hops, "hops", nil, "releases of etcd to put into the image, such as 3.5,3.6 (default: all)")
+	platforms := flags.StringSlice("platform", []string{"linux/amd64"}, "platforms; with more than one, what is made is an index of images")
+	flags.StringVar(&m.version, "version", "", "version for the image's label")
+	twice := flags.Bool("twice", false, "make it a second time, and fail when the digest is another one")
 	flags.StringVar(&t.push, "push", "", "push to this reference")
 	flags.BoolVar(&t.insecure, "insecure", false, "push over plain HTTP")
-	flags.StringVar(&t.tar, "tar", "", "write an archive that engines load")
-	flags.StringVar(&t.layout, "layout", "", "add to the OCI layout in this directory")
+	flags.StringVar(&t.tar, "tar", "", "write an archive that engines load, for one platform")
+	flags.StringVar(&t.layout, "layout", "", "write an OCI layout into this directory, in place of what is there")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if s.binary == "" || s.name == "" {
-		return errors.New("want --binary and --name")
+	if *image == "" || m.binary == "" {
+		return errors.New("want --image and --binary")
 	}
-	img, err := s.image()
+	var err error
+	if m.spec, err = readSpec(*image); err != nil {
+		return err
+	}
+	if m.dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return fmt.Errorf("find cache folder: %w (name one with --etcd)", err)
+		}
+		m.dir = filepath.Join(cache, "kubectl-upgrade", "etcd", "linux-{arch}")
+	}
+	made, err := m.make(*platforms, *twice)
 	if err != nil {
 		return err
 	}
-	ref, err := t.write(img, s.name)
+	repo, err := t.write(made, m.name)
 	if err != nil {
 		return err
 	}
-	digest, err := img.Digest()
-	if err != nil {
-		return fmt.Errorf("digest image: %w", err)
-	}
-	fmt.Println(ref + "@" + digest.String())
+	fmt.Println(repo + "@" + made.digest)
 	return nil
 }
 
-// write puts the image where it goes and returns its repository.
-func (t target) write(img v1.Image, repo string) (string, error) {
-	switch {
-	case t.push != "" && t.tar == "" && t.layout == "":
-		return t.pushTo(img)
-	case t.tar != "" && t.push == "" && t.layout == "":
-		tag, err := name.NewTag(repo + ":latest")
+func (m maker) make(platforms []string, twice bool) (made, error) {
+	var first made
+	for n := range 2 {
+		images, err := m.images(platforms)
 		if err != nil {
-			return "", err
+			return first, err
 		}
-		return repo, tarball.WriteToFile(t.tar, tag, img)
-	case t.layout != "" && t.push == "" && t.tar == "":
-		p, err := layout.FromPath(t.layout)
-		if err != nil {
-			if p, err = layout.Write(t.layout, empty.Index); err != nil {
-				return "", err
-			}
+		next, err := assemble(images)
+		switch {
+		case err != nil:
+			return first, err
+		case n == 1 && next.digest != first.digest:
+			return first, fmt.Errorf("two images of the same programs: %s and %s", first.digest, next.digest)
+		case !twice:
+			return next, nil
 		}
-		return repo, p.AppendImage(img)
+		first = next
 	}
-	return "", errors.New("want exactly one of --push, --tar and --layout")
-}
-
-func (t target) pushTo(img v1.Image) (string, error) {
-	var opts []name.Option
-	if t.insecure {
-		opts = append(opts, name.Insecure)
-	}
-	ref, err := name.ParseReference(t.push, opts...)
-	if err != nil {
-		return "", err
-	}
-	if err := remote.Write(ref, img, remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
-		return "", fmt.Errorf("push image: %w", err)
-	}
-	return ref.Context().Name(), nil
+	return first, nil
 }

@@ -39,7 +39,7 @@ func build(ctx context.Context, root, work string) (*product, error) {
 
 // pushAgent puts the agent's image into the cluster's registry.
 func (p *product) pushAgent(ctx context.Context, root string, l *lab) error {
-	cmd := exec.CommandContext(ctx, "go", "run", "./hack/image", "--binary", p.agent(), "--name", "host-agent",
+	cmd := exec.CommandContext(ctx, "go", "run", "./hack/image", "--image", "images/host-agent", "--binary", p.agent(),
 		"--push", l.info.Registry.Push+"/host-agent:e2e", "--insecure")
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	if err := cmd.Run(); err != nil {
