@@ -106,17 +106,41 @@ func HazardsOf(v version.Version, use Use) []Hazard {
 	return out
 }
 
-// Unfit says why a release is not fit for one of the uses; nil means that it is. It does not tell of advice, nor of what stands against the next minor
-// only under a condition.
+// Unfit says why a release is not fit for one of the uses, and which is; nil means that it is. It does not tell of advice, nor of what stands against the
+// next minor only under a condition.
 func Unfit(v version.Version, uses ...Use) error {
+	h, bad := ruledOut(v, uses)
+	if !bad {
+		return nil
+	}
+	return fmt.Errorf("etcd %s %s; take %s or newer", v.Bare(), h, OldestFit(v.MinorString(), uses...).Bare())
+}
+
+func ruledOut(v version.Version, uses []Use) (Hazard, bool) {
 	for _, use := range uses {
 		for _, h := range HazardsOf(v, use) {
 			if !h.Advice && (h.Condition == "" || use == Run) {
-				return fmt.Errorf("etcd %s %s; fixed in %s", v.Bare(), h, h.Fixed().Bare())
+				return h, true
 			}
 		}
 	}
-	return nil
+	return Hazard{}, false
+}
+
+// OldestFit gives the first patch release of a minor from which on all are fit for the uses; zero for a minor that is not known.
+func OldestFit(minor string, uses ...Use) version.Version {
+	i := etcdIndex(minor)
+	if i < 0 {
+		return version.Version{}
+	}
+	v := etcdReleases[i].Newest
+	for older := v; older.Patch > 0; v = older {
+		older.Patch--
+		if _, bad := ruledOut(older, uses); bad {
+			break
+		}
+	}
+	return v
 }
 
 // Advice is what speaks against a release for a use without ruling it out.

@@ -71,7 +71,7 @@ func NewestEtcd(minor string, available []version.Version, uses ...Use) (version
 	if i < 0 {
 		return version.Version{}, unknownEtcd(minor)
 	}
-	missing := &MissingError{Minor: minor, AtLeast: oldestFit(etcdReleases[i], uses), Newest: etcdReleases[i].Newest}
+	missing := &MissingError{Minor: minor, AtLeast: OldestFit(minor, uses...), Newest: etcdReleases[i].Newest}
 	var best version.Version
 	for _, v := range slices.SortedFunc(slices.Values(available), version.Version.Compare) {
 		if v.MinorString() != minor || v.Pre != "" {
@@ -87,20 +87,6 @@ func NewestEtcd(minor string, available []version.Version, uses ...Use) (version
 		return best, missing
 	}
 	return best, nil
-}
-
-// oldestFit is the first patch release from which on all are fit.
-func oldestFit(r EtcdRelease, uses []Use) version.Version {
-	v := r.Newest
-	for v.Patch > 0 {
-		older := v
-		older.Patch--
-		if Unfit(older, uses...) != nil {
-			break
-		}
-		v = older
-	}
-	return v
 }
 
 // Route finds the way of a whole cluster from one release of etcd to another through the releases that are available: every minor in between, each by its

@@ -94,12 +94,12 @@ func TestRouteErrors(t *testing.T) {
 		want                      string
 	}{
 		{"a target that loses data", "3.4.16", "3.5.2", "3.5.2", false, "etcd 3.5.2 can lose writes when it is killed"},
-		{"its fix is named", "3.4.16", "3.5.2", "3.5.2", false, "fixed in 3.5.3"},
-		{"a target that loses data when defragmented", "3.4.16", "3.5.5", "3.5.5", false, "fixed in 3.5.6"},
+		{"what to take is named", "3.4.16", "3.5.2", "3.5.2", false, "take 3.5.6 or newer"},
+		{"a target that loses data when defragmented", "3.4.16", "3.5.5", "3.5.5", false, "take 3.5.6 or newer"},
 		{"a target that panics", "3.5.35", "3.6.3", "3.6.3", false, "https://github.com/etcd-io/etcd/pull/20340"},
 		{"3.2 before 3.2.10", "3.1.20", "3.2.9", "3.2.9", false, "https://github.com/etcd-io/etcd/issues/8813"},
 		{"3.3 before 3.3.21", "3.2.32", "3.3.20", "3.3.20", false, "when authentication is enabled"},
-		{"3.4 before 3.4.8", "3.3.27", "3.4.7", "3.4.7", false, "fixed in 3.4.8"},
+		{"3.4 before 3.4.8", "3.3.27", "3.4.7", "3.4.7", false, "take 3.4.8 or newer"},
 		{"the target is missing", "3.5.35", "3.6.16", "3.6.15", true, "no etcd 3.6.16 at hand; get it from https://github.com/etcd-io/etcd/releases/tag/v3.6.16"},
 		{"a release on the way is missing", "3.4.16", "3.6.16", "3.6.16", true,
 			"no etcd 3.5.26 or newer of 3.5 at hand, which is needed on the way to 3.6; get it from https://github.com/etcd-io/etcd/releases/tag/v3.5.35"},
@@ -196,5 +196,24 @@ func TestHazards(t *testing.T) {
 		if err := Unfit(r.Newest, Run, BeforeNext); err != nil || len(Advice(r.Newest, Run))+len(Advice(r.Newest, BeforeNext)) > 0 || r.Newest.MinorString() != r.Minor {
 			t.Errorf("the newest %s: %v", r.Minor, err)
 		}
+	}
+}
+
+func TestOldestFit(t *testing.T) {
+	for _, c := range []struct {
+		minor, run, passed string
+	}{
+		{"2.3", "2.3.0", "2.3.0"}, {"3.0", "3.0.17", "3.0.17"}, {"3.2", "3.2.29", "3.2.29"}, {"3.3", "3.3.21", "3.3.21"}, {"3.4", "3.4.8", "3.4.8"},
+		{"3.5", "3.5.6", "3.5.26"}, {"3.6", "3.6.4", "3.6.11"}, {"3.7", "3.7.0", "3.7.0"},
+	} {
+		if got := OldestFit(c.minor, Run); got != etcd(c.run) {
+			t.Errorf("%s may run from %s on, not %s", c.minor, got, c.run)
+		}
+		if got := OldestFit(c.minor, Run, BeforeNext); got != etcd(c.passed) {
+			t.Errorf("%s may be passed from %s on, not %s", c.minor, got, c.passed)
+		}
+	}
+	if got := OldestFit("4.0", Run); !got.IsZero() {
+		t.Errorf("4.0: %s", got)
 	}
 }

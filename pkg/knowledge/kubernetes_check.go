@@ -64,20 +64,14 @@ func kubeadmMoves(kubernetes, etcd version.Version, p Pairing) []Problem {
 	if minors > 1 {
 		out = append(out, Problem{ID: "kubeadm-etcd-skips", Message: says + ", past minors that it has to go through one by one", Fix: fix, Source: kubeadmStaticPods})
 	}
-	if err := Unfit(etcd, BeforeNext); err != nil && minors > 0 {
-		out = append(out, Problem{ID: "kubeadm-etcd-unready", Message: fmt.Sprintf("%s, but %v", says, err), Fix: fix, Source: unfitSource(etcd, BeforeNext)})
+	if h, bad := ruledOut(etcd, []Use{BeforeNext}); bad && minors > 0 {
+		out = append(out, Problem{ID: "kubeadm-etcd-unready", Message: fmt.Sprintf("%s, but etcd %s %s", says, etcd.Bare(), h), Fix: fix, Source: h.Source})
 	}
 	for _, h := range HazardsOf(p.Default, Run) {
 		out = append(out, Problem{ID: "kubeadm-etcd-bad", Warning: h.Advice || h.Condition != "", Message: fmt.Sprintf("%s, which %s", says, h),
-			Fix: "set etcd.local.imageTag in kubeadm's ClusterConfiguration to " + h.Fixed().Bare() + " or newer, or use --etcd-upgrade=false", Source: h.Source})
+			Fix: "set etcd.local.imageTag in kubeadm's ClusterConfiguration to " + OldestFit(p.Default.MinorString(), Run).Bare() + " or newer, or use --etcd-upgrade=false", Source: h.Source})
 	}
 	return out
-}
-
-func unfitSource(v version.Version, use Use) string {
-	hazards := HazardsOf(v, use)
-	i := slices.IndexFunc(hazards, func(h Hazard) bool { return !h.Advice && h.Condition == "" })
-	return hazards[max(i, 0)].Source
 }
 
 // CheckBackend judges an API server's --storage-backend beside a release of etcd; an empty backend is the release's default.
