@@ -36,8 +36,16 @@ func build(ctx context.Context, args []string) error {
 	flags.BoolVar(&b.anySum, "any-sum", false, "do not compare with the known sums: for a change of the pins, and to see what they are then")
 	only := flags.StringSlice("only", nil, "versions or minors to build (default: all)")
 	printSums := flags.Bool("print-sums", false, "print the sums of what was built")
+	printFlags := flags.Bool("print-flags", false, "print the table of what flags each release understands, as Go, and build nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *printFlags {
+		list, err := release.Load(filepath.Join(b.source, "releases.yaml"), *only)
+		if err != nil {
+			return err
+		}
+		return b.printFlags(ctx, os.Stdout, list)
 	}
 	if b.out == "" {
 		cache, err := os.UserCacheDir()

@@ -19,6 +19,8 @@ type Release struct {
 	Version  string            `json:"version"`
 	Go       string            `json:"go"`
 	Programs map[string]string `json:"programs"`
+	// LaterFlags are those of newer patch releases, whose source is not to be had as a module, and whether they are without a value.
+	LaterFlags map[string]bool `json:"laterFlags,omitempty"`
 	// SHA256 of the programs, by platform such as linux-amd64.
 	SHA256 map[string]map[string]string `json:"sha256,omitempty"`
 }
