@@ -16,7 +16,6 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/progress"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/rootfs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/run"
-	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/store"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
 
@@ -30,6 +29,7 @@ type Assets struct {
 	Parts    *gobuild.Parts      // the lab's own programs
 	Images   map[string][]string // version: image references as kubeadm lists them
 	Packages pins.Packages       // of the installed version's minor
+	Etcd     map[string]string   // programs by name of the etcd that kubeadm does not run
 }
 
 type builder struct {
@@ -47,7 +47,7 @@ func Run(ctx context.Context, cache string, t *topology.Topology, log *progress.
 		return nil, err
 	}
 	b := &builder{cache: cache, pins: p, log: log, assets: &Assets{Cache: cache, Repos: map[string]string{}, Images: map[string][]string{}}}
-	steps := []func(context.Context, *topology.Topology) error{b.tools, b.rootfs, b.programs, b.repositories, b.images}
+	steps := []func(context.Context, *topology.Topology) error{b.tools, b.rootfs, b.programs, b.externalEtcd, b.repositories, b.images}
 	for _, s := range steps {
 		if err := s(ctx, t); err != nil {
 			return nil, err
@@ -128,6 +128,13 @@ func (b *builder) images(ctx context.Context, t *topology.Topology) error {
 		}
 		list = append(list, more...)
 	}
+	for _, tag := range t.Etcd.ImageTags() {
+		i, err := b.image(ctx, "", "etcd:"+tag, false)
+		if err != nil {
+			return err
+		}
+		list = append(list, i)
+	}
 	return images.Store(ctx, b.cache, b.assets.Registry, b.logFile("registry"), list, b.log.Say)
 }
 
@@ -154,17 +161,13 @@ func (b *builder) release(ctx context.Context, version string) ([]images.Image, 
 	return list, nil
 }
 
-func (b *builder) etcd(ctx context.Context, version string) (string, error) {
-	if old, ok := b.pins.EtcdBeforeModules[version]; ok {
-		return gobuild.EtcdBeforeModules(ctx, b.cache, b.parts, version, old, b.logFile("etcd-v"+version))
-	}
-	return b.commands(ctx, gobuild.Etcd(version, b.pins.EtcdToolsVersion(version)))
-}
-
 // image describes an image. An old one has a shell: liveness probes and the pods by which kubeadm pulls ahead run programs in it.
 func (b *builder) image(ctx context.Context, kubernetes, ref string, old bool) (images.Image, error) {
 	repo, tag, _ := strings.Cut(ref, ":")
 	i := images.Image{Ref: ref, Key: "1", Binaries: map[string]string{}}
+	if repo == "etcd" {
+		old = oldEtcd(tag) // the same image is offered to clusters of different ages
+	}
 	if old && repo != "pause" {
 		base, id, err := rootfs.Shell(b.assets.Base)
 		if err != nil {
@@ -185,15 +188,12 @@ func (b *builder) image(ctx context.Context, kubernetes, ref string, old bool) (
 		i.Binaries["usr/local/bin/kube-proxy"] = filepath.Join(kubernetes, repo)
 		i.Entrypoint = []string{"/usr/local/bin/kube-proxy"}
 	case "etcd":
-		version, _, _ := strings.Cut(tag, "-")
-		dir, err := b.etcd(ctx, version)
+		programs, err := b.etcd(ctx, etcdVersion(tag))
 		if err != nil {
 			return i, err
 		}
-		// The server's main package is its module's root, so the built file is named after the folder.
-		i.Binaries = map[string]string{"usr/local/bin/etcd": filepath.Join(dir, "server"), "usr/local/bin/etcdctl": filepath.Join(dir, "etcdctl")}
-		if store.Exists(filepath.Join(dir, "etcdutl")) {
-			i.Binaries["usr/local/bin/etcdutl"] = filepath.Join(dir, "etcdutl")
+		for name, path := range programs {
+			i.Binaries["usr/local/bin/"+name] = path
 		}
 	case "coredns/coredns", "coredns":
 		dir, err := b.commands(ctx, gobuild.CoreDNS(b.pins.CoreDNSVersion(tag)))

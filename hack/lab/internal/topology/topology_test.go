@@ -65,7 +65,12 @@ func TestParseRefuses(t *testing.T) {
 		"reserved name":        {"name: w-1", "name: infra", "taken"},
 		"unknown role":         {"role: worker", "role: boss", "boss"},
 		"file and style apart": {"aptFile: a.sources", "aptFile: a.list", "apt reads no"},
-		"external etcd":        {"run: stacked", "run: service", "not supported"},
+		"unknown way of etcd":  {"run: stacked", "run: chance", "chance"},
+		"service of any etcd":  {"run: stacked", "run: service", "needs etcd.version"},
+		"bad etcd version":     {"run: stacked", "run: stacked, version: v3.5", "3.5.1"},
+		"bad etcd image":       {"run: stacked", "run: stacked, images: [3.6.1-0]", "3.6.1-0"},
+		"TLS said of kubeadm":  {"run: stacked", "run: stacked, tls: true", "kubeadm sees to it"},
+		"flag with dashes":     {"run: stacked", `run: stacked, args: {--debug: "true"}`, "--debug"},
 		"no load balancer":     {"role: worker", "role: control-plane", "loadBalancer"},
 		"bad subnet":           {"10.1.2.0/24", "10.1.2.0", "subnet"},
 	} {
