@@ -106,14 +106,14 @@ func (b *builder) commands(ctx context.Context, s gobuild.Spec) (string, error) 
 }
 
 func (b *builder) kubernetes(ctx context.Context, version string) (string, error) {
-	if gobuild.BeforeModules(version) {
+	if gobuild.Old(version) {
 		if !gobuild.Built(b.cache, gobuild.Kubernetes(version, nil)) {
 			b.log.Say("building kubernetes %s (minutes, once)", version)
 			if err := hosttools.Ensure(ctx, hosttools.C, b.logFile("apt")); err != nil {
 				return "", err
 			}
 		}
-		return gobuild.KubernetesBeforeModules(ctx, b.cache, version, b.logFile("kubernetes-"+version))
+		return gobuild.KubernetesOfOld(ctx, b.cache, version, b.pins.Staging[version], b.logFile("kubernetes-"+version))
 	}
 	return b.commands(ctx, gobuild.Kubernetes(version, b.pins.Staging[version]))
 }
@@ -152,7 +152,7 @@ func (b *builder) release(ctx context.Context, version string) ([]images.Image, 
 	for _, ref := range strings.Fields(out) {
 		b.assets.Images[version] = append(b.assets.Images[version], ref)
 		_, path, _ := strings.Cut(ref, "/")
-		i, err := b.image(ctx, dir, path, gobuild.BeforeModules(version))
+		i, err := b.image(ctx, dir, path, gobuild.Old(version))
 		if err != nil {
 			return nil, err
 		}
