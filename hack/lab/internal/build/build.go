@@ -67,8 +67,12 @@ func Kubernetes(ctx context.Context, cache, version string, log *progress.Log) (
 
 func (b *builder) logFile(name string) string { return filepath.Join(b.cache, "logs", name+".log") }
 
-func (b *builder) tools(ctx context.Context, _ *topology.Topology) error {
-	return hosttools.Ensure(ctx, hosttools.Build, b.logFile("apt"))
+func (b *builder) tools(ctx context.Context, t *topology.Topology) error {
+	programs := hosttools.Build
+	if t.Etcd.DiskMiB > 0 {
+		programs = append(slices.Clone(programs), hosttools.Disk...)
+	}
+	return hosttools.Ensure(ctx, programs, b.logFile("apt"))
 }
 
 func (b *builder) rootfs(ctx context.Context, _ *topology.Topology) error {

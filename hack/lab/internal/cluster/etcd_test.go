@@ -69,7 +69,7 @@ func TestAPIServersKeepTheirObjectsInEtcd2(t *testing.T) {
 	if got := fmt.Sprint(at(t, c, "etcd", "external")); got != "map[endpoints:[http://10.9.8.11:2379 http://10.9.8.12:2379 http://10.9.8.13:2379]]" {
 		t.Errorf("etcd: %s", got)
 	}
-	if got := strings.Join(s.ignoredPreflight(), " "); got != "--ignore-preflight-errors=SystemVerification,ExternalEtcdVersion" {
+	if got := strings.Join(s.ignoredPreflight(), " "); got != "--ignore-preflight-errors=SystemVerification,RequiredIPVSKernelModulesAvailable,ExternalEtcdVersion" {
 		t.Errorf("ignored: %s", got)
 	}
 	script := s.etcdScript(s.First())

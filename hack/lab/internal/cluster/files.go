@@ -46,6 +46,9 @@ func (s *State) nodeFiles(n Node, a *build.Assets) (map[string]string, error) {
 			return nil, err
 		}
 	}
+	if s.hasDisk(n) {
+		files[diskUnit], files[diskMount] = diskService, diskScript
+	}
 	maps.Copy(files, map[string]string{
 		auditPolicyFile:                                          auditPolicy,
 		"etc/lab/routes":                                         s.routes(n),

@@ -26,6 +26,8 @@ type Etcd struct {
 	TLS bool `json:"tls,omitempty"`
 	// Args are flags of etcd beyond those that every member gets.
 	Args map[string]string `json:"args,omitempty"`
+	// DiskMiB gives the data of each member a disk of its own of so many MiB, that can be filled without harm to others.
+	DiskMiB int64 `json:"diskMiB,omitempty"`
 }
 
 // External says that etcd is not kubeadm's to run.
@@ -70,6 +72,10 @@ func (e Etcd) check() error {
 		return fmt.Errorf("etcd.tls is not to be said of stacked etcd: kubeadm sees to it")
 	case e.Version != "" && !etcdVersion.MatchString(e.Version):
 		return fmt.Errorf("etcd.version %q is not of the form 3.5.1", e.Version)
+	}
+	// A log of etcd alone takes 64 MiB ahead, and the disk takes room on this machine.
+	if e.DiskMiB != 0 && (e.DiskMiB < 256 || e.DiskMiB > 4096) {
+		return fmt.Errorf("etcd.diskMiB %d is not between 256 and 4096", e.DiskMiB)
 	}
 	for _, v := range e.Images {
 		if !etcdVersion.MatchString(v) {
