@@ -16,7 +16,6 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/progress"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/rootfs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/run"
-	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/store"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
 
@@ -30,6 +29,7 @@ type Assets struct {
 	Parts    *gobuild.Parts      // the lab's own programs
 	Images   map[string][]string // version: image references as kubeadm lists them
 	Packages pins.Packages       // of the installed version's minor
+	Etcd     map[string]string   // programs by name of the etcd that kubeadm does not run
 }
 
 type builder struct {
@@ -47,7 +47,7 @@ func Run(ctx context.Context, cache string, t *topology.Topology, log *progress.
 		return nil, err
 	}
 	b := &builder{cache: cache, pins: p, log: log, assets: &Assets{Cache: cache, Repos: map[string]string{}, Images: map[string][]string{}}}
-	steps := []func(context.Context, *topology.Topology) error{b.tools, b.rootfs, b.programs, b.repositories, b.images}
+	steps := []func(context.Context, *topology.Topology) error{b.tools, b.rootfs, b.programs, b.externalEtcd, b.repositories, b.images}
 	for _, s := range steps {
 		if err := s(ctx, t); err != nil {
 			return nil, err
@@ -67,8 +67,12 @@ func Kubernetes(ctx context.Context, cache, version string, log *progress.Log) (
 
 func (b *builder) logFile(name string) string { return filepath.Join(b.cache, "logs", name+".log") }
 
-func (b *builder) tools(ctx context.Context, _ *topology.Topology) error {
-	return hosttools.Ensure(ctx, hosttools.Build, b.logFile("apt"))
+func (b *builder) tools(ctx context.Context, t *topology.Topology) error {
+	programs := hosttools.Build
+	if t.Etcd.DiskMiB > 0 {
+		programs = append(slices.Clone(programs), hosttools.Disk...)
+	}
+	return hosttools.Ensure(ctx, programs, b.logFile("apt"))
 }
 
 func (b *builder) rootfs(ctx context.Context, _ *topology.Topology) error {
@@ -106,14 +110,14 @@ func (b *builder) commands(ctx context.Context, s gobuild.Spec) (string, error) 
 }
 
 func (b *builder) kubernetes(ctx context.Context, version string) (string, error) {
-	if gobuild.BeforeModules(version) {
+	if gobuild.Old(version) {
 		if !gobuild.Built(b.cache, gobuild.Kubernetes(version, nil)) {
 			b.log.Say("building kubernetes %s (minutes, once)", version)
 			if err := hosttools.Ensure(ctx, hosttools.C, b.logFile("apt")); err != nil {
 				return "", err
 			}
 		}
-		return gobuild.KubernetesBeforeModules(ctx, b.cache, version, b.logFile("kubernetes-"+version))
+		return gobuild.KubernetesOfOld(ctx, b.cache, version, b.pins.Staging[version], b.logFile("kubernetes-"+version))
 	}
 	return b.commands(ctx, gobuild.Kubernetes(version, b.pins.Staging[version]))
 }
@@ -127,6 +131,13 @@ func (b *builder) images(ctx context.Context, t *topology.Topology) error {
 			return err
 		}
 		list = append(list, more...)
+	}
+	for _, tag := range t.Etcd.ImageTags() {
+		i, err := b.image(ctx, "", "etcd:"+tag, false)
+		if err != nil {
+			return err
+		}
+		list = append(list, i)
 	}
 	return images.Store(ctx, b.cache, b.assets.Registry, b.logFile("registry"), list, b.log.Say)
 }
@@ -145,7 +156,7 @@ func (b *builder) release(ctx context.Context, version string) ([]images.Image, 
 	for _, ref := range strings.Fields(out) {
 		b.assets.Images[version] = append(b.assets.Images[version], ref)
 		_, path, _ := strings.Cut(ref, "/")
-		i, err := b.image(ctx, dir, path, gobuild.BeforeModules(version))
+		i, err := b.image(ctx, dir, path, gobuild.Old(version))
 		if err != nil {
 			return nil, err
 		}
@@ -154,17 +165,13 @@ func (b *builder) release(ctx context.Context, version string) ([]images.Image, 
 	return list, nil
 }
 
-func (b *builder) etcd(ctx context.Context, version string) (string, error) {
-	if old, ok := b.pins.EtcdBeforeModules[version]; ok {
-		return gobuild.EtcdBeforeModules(ctx, b.cache, b.parts, version, old, b.logFile("etcd-v"+version))
-	}
-	return b.commands(ctx, gobuild.Etcd(version, b.pins.EtcdToolsVersion(version)))
-}
-
 // image describes an image. An old one has a shell: liveness probes and the pods by which kubeadm pulls ahead run programs in it.
 func (b *builder) image(ctx context.Context, kubernetes, ref string, old bool) (images.Image, error) {
 	repo, tag, _ := strings.Cut(ref, ":")
 	i := images.Image{Ref: ref, Key: "1", Binaries: map[string]string{}}
+	if repo == "etcd" {
+		old = oldEtcd(tag) // the same image is offered to clusters of different ages
+	}
 	if old && repo != "pause" {
 		base, id, err := rootfs.Shell(b.assets.Base)
 		if err != nil {
@@ -185,15 +192,12 @@ func (b *builder) image(ctx context.Context, kubernetes, ref string, old bool) (
 		i.Binaries["usr/local/bin/kube-proxy"] = filepath.Join(kubernetes, repo)
 		i.Entrypoint = []string{"/usr/local/bin/kube-proxy"}
 	case "etcd":
-		version, _, _ := strings.Cut(tag, "-")
-		dir, err := b.etcd(ctx, version)
+		programs, err := b.etcd(ctx, etcdVersion(tag))
 		if err != nil {
 			return i, err
 		}
-		// The server's main package is its module's root, so the built file is named after the folder.
-		i.Binaries = map[string]string{"usr/local/bin/etcd": filepath.Join(dir, "server"), "usr/local/bin/etcdctl": filepath.Join(dir, "etcdctl")}
-		if store.Exists(filepath.Join(dir, "etcdutl")) {
-			i.Binaries["usr/local/bin/etcdutl"] = filepath.Join(dir, "etcdutl")
+		for name, path := range programs {
+			i.Binaries["usr/local/bin/"+name] = path
 		}
 	case "coredns/coredns", "coredns":
 		dir, err := b.commands(ctx, gobuild.CoreDNS(b.pins.CoreDNSVersion(tag)))

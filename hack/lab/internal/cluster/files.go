@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"sort"
@@ -39,7 +40,16 @@ func (s *State) nodeFiles(n Node, a *build.Assets) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{
+	files := map[string]string{}
+	if s.hasEtcd(n) {
+		if files, err = s.etcdFiles(n); err != nil {
+			return nil, err
+		}
+	}
+	if s.hasDisk(n) {
+		files[diskUnit], files[diskMount] = diskService, diskScript
+	}
+	maps.Copy(files, map[string]string{
 		auditPolicyFile:                                          auditPolicy,
 		"etc/lab/routes":                                         s.routes(n),
 		"etc/lab/pod-subnet":                                     s.Topology.PodSubnet + "\n",
@@ -51,7 +61,8 @@ func (s *State) nodeFiles(n Node, a *build.Assets) (map[string]string, error) {
 		"etc/containerd/certs.d/" + RegistryHost + "/hosts.toml": hostsToml,
 		"etc/apt/sources.list.d/" + n.AptFile:                    source,
 		strings.TrimPrefix(aptrepo.Keyring, "/"):                 string(key),
-	}, nil
+	})
+	return files, nil
 }
 
 func (s *State) routes(n Node) string {
@@ -118,7 +129,11 @@ func pack(files map[string]string) ([]byte, error) {
 		if err := folders(w, path.Dir(n), made); err != nil {
 			return nil, err
 		}
-		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: n, Mode: 0o644, Size: int64(len(files[n]))}); err != nil {
+		mode := int64(0o644)
+		if path.Ext(n) == ".key" {
+			mode = 0o600
+		}
+		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: n, Mode: mode, Size: int64(len(files[n]))}); err != nil {
 			return nil, err
 		}
 		if _, err := w.Write([]byte(files[n])); err != nil {

@@ -20,6 +20,7 @@ type Info struct {
 	Offers       []string     `json:"offers"`
 	Endpoint     string       `json:"endpoint"`
 	Kubeconfig   string       `json:"kubeconfig"`
+	Etcd         InfoEtcd     `json:"etcd"`
 	Nodes        []InfoNode   `json:"nodes"`
 	Infra        Machine      `json:"infra"`
 	LoadBalancer *Machine     `json:"loadBalancer,omitempty"`
@@ -38,6 +39,28 @@ type InfoNode struct {
 	Hold      []string `json:"hold"`
 }
 
+// InfoEtcd says how etcd runs. Where that is not stacked, it can be asked from this machine; stacked etcd has its keys on its nodes only.
+type InfoEtcd struct {
+	Run string `json:"run"`
+	// Version is empty where kubeadm has picked it.
+	Version string `json:"version,omitempty"`
+	// Images are the further versions that the registry has, in the order of the topology.
+	Images    []string `json:"images,omitempty"`
+	Endpoints []string `json:"endpoints,omitempty"`
+	CAFile    string   `json:"caFile,omitempty"`
+	CertFile  string   `json:"certFile,omitempty"`
+	KeyFile   string   `json:"keyFile,omitempty"`
+}
+
+func (s *State) infoEtcd() InfoEtcd {
+	e := s.Topology.Etcd
+	i := InfoEtcd{Run: e.Run, Version: e.Version, Images: e.Images, Endpoints: s.EtcdEndpoints()}
+	if e.TLS {
+		i.CAFile, i.CertFile, i.KeyFile = s.etcdAccess("ca.crt"), s.etcdAccess("client.crt"), s.etcdAccess("client.key")
+	}
+	return i
+}
+
 // InfoRegistry says where images are pushed from this machine, and under which name nodes pull them.
 type InfoRegistry struct {
 	Push string `json:"push"`
@@ -51,7 +74,8 @@ func (s *State) Info(ctx context.Context) (Info, error) {
 		return Info{}, fmt.Errorf("describe cluster %s: %w", s.Name, err)
 	}
 	i := Info{Name: s.Name, Topology: s.Topology.Name, Subnet: s.Subnet, Kubernetes: s.Topology.Kubernetes, Offers: s.Topology.UpgradeTo, Endpoint: s.Endpoint(),
-		Kubeconfig: s.Kubeconfig(), Infra: s.Infra, LoadBalancer: s.LoadBalancer, Registry: InfoRegistry{fmt.Sprintf("127.0.0.1:%d", s.RegistryPort), RegistryHost}, Stopped: stopped}
+		Kubeconfig: s.Kubeconfig(), Infra: s.Infra, LoadBalancer: s.LoadBalancer, Registry: InfoRegistry{fmt.Sprintf("127.0.0.1:%d", s.RegistryPort), RegistryHost}, Stopped: stopped,
+		Etcd: s.infoEtcd()}
 	for _, n := range s.Nodes {
 		i.Nodes = append(i.Nodes, InfoNode{n.Name, n.Role, n.IP, n.Container, n.AptStyle, "/etc/apt/sources.list.d/" + n.AptFile, n.Hold})
 	}
@@ -70,6 +94,7 @@ func (i Info) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(t, "cluster\t%s (topology %s, %s)\nkubernetes\t%s, offers %v\nendpoint\t%s\nkubeconfig\t%s\nregistry\tpush to %s, pull from %s\ninfra\t%s %s\n",
 		i.Name, i.Topology, i.Subnet, i.Kubernetes, i.Offers, i.Endpoint, i.Kubeconfig, i.Registry.Push, i.Registry.Pull, i.Infra.IP, i.Infra.Container)
+	fmt.Fprintf(t, "etcd\t%s\n", strings.Join(append([]string{i.Etcd.Run, i.Etcd.Version}, i.Etcd.Endpoints...), " "))
 	for _, n := range i.Nodes {
 		fmt.Fprintf(t, "%s\t%s %s %s %s\n", n.Name, n.IP, n.Role, n.Container, n.AptFile)
 	}

@@ -91,14 +91,28 @@ controlPlaneEndpoint: {{.Endpoint}}
 networking:
   podSubnet: {{.Topology.PodSubnet}}
   serviceSubnet: {{.Topology.ServiceSubnet}}
-{{- if .Topology.Etcd.Version}}
+{{- if .Topology.Etcd.External}}` + externalEtcd + `
+{{- else if or .Topology.Etcd.LocalTag .Topology.Etcd.Args}}
 etcd:
   local:
-    imageTag: {{.Topology.Etcd.Version}}
+{{- with .Topology.Etcd.LocalTag}}
+    imageTag: {{.}}
+{{- end}}
+{{- with .Topology.Etcd.Args}}
+    extraArgs:
+{{- range $name, $value := .}}
+    - name: {{$name}}
+      value: "{{$value}}"
+{{- end}}
+{{- end}}
 {{- end}}
 apiServer:
   certSANs: [localhost, 127.0.0.1]
   extraArgs:
+{{- range $name, $value := .Topology.APIServerArgs}}
+  - name: {{$name}}
+    value: "{{$value}}"
+{{- end}}
   - name: audit-policy-file
     value: {{.AuditPolicy}}
   - name: audit-log-path
@@ -145,17 +159,24 @@ controlPlane:
 `))
 
 func (s *State) initConfig(k secrets) (string, error) {
-	if s.old() {
-		return s.render(oldInitTemplate, s.First(), k)
-	}
-	return s.render(initTemplate, s.First(), k)
+	return s.render(s.templates().init, s.First(), k)
 }
 
 func (s *State) joinConfig(n Node, k secrets) (string, error) {
-	if s.old() {
-		return s.render(oldJoinTemplate, n, k)
+	return s.render(s.templates().join, n, k)
+}
+
+// templates are kubeadm's configurations in the newest form that the cluster's kubeadm reads and the lab writes.
+func (s *State) templates() (t struct{ init, join *template.Template }) {
+	switch {
+	case semver.Compare(s.Topology.Kubernetes, "v1.13.0") < 0:
+		t.init, t.join = alphaInitTemplate, alphaJoinTemplate
+	case s.old():
+		t.init, t.join = oldInitTemplate, oldJoinTemplate
+	default:
+		t.init, t.join = initTemplate, joinTemplate
 	}
-	return s.render(joinTemplate, n, k)
+	return t
 }
 
 func (s *State) render(t *template.Template, n Node, k secrets) (string, error) {

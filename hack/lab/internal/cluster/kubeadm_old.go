@@ -16,12 +16,23 @@ import (
 // old says that the cluster's kubeadm is one of those that know v1beta1 at most and share no certificates: up to 1.14.
 func (s *State) old() bool { return semver.Compare(s.Topology.Kubernetes, "v1.15.0") < 0 }
 
-// ignoredPreflight are the preflight checks that cannot pass: kubeadm of that time knows no kernel newer than 4.
+// ignoredPreflight are the preflight checks that cannot pass. kubeadm of that time knows no kernel newer than 4; 1.12 fails where it finds
+// no list of what is built into the kernel, which it reads for a mode of kube-proxy that is not in use; and none takes an etcd older than 3.
 func (s *State) ignoredPreflight() []string {
+	var checks []string
 	if s.old() {
-		return []string{"--ignore-preflight-errors=SystemVerification"}
+		checks = append(checks, "SystemVerification")
 	}
-	return nil
+	if semver.Compare(s.Topology.Kubernetes, "v1.13.0") < 0 {
+		checks = append(checks, "RequiredIPVSKernelModulesAvailable")
+	}
+	if s.Topology.Etcd.External() && semver.Compare("v"+s.Topology.Etcd.Version, "v3.0.0") < 0 {
+		checks = append(checks, "ExternalEtcdVersion")
+	}
+	if len(checks) == 0 {
+		return nil
+	}
+	return []string{"--ignore-preflight-errors=" + strings.Join(checks, ",")}
 }
 
 var oldInitTemplate = template.Must(template.New("init").Parse(`apiVersion: kubeadm.k8s.io/v1beta1
@@ -50,9 +61,20 @@ controlPlaneEndpoint: {{.Endpoint}}
 networking:
   podSubnet: {{.Topology.PodSubnet}}
   serviceSubnet: {{.Topology.ServiceSubnet}}
+{{- if .Topology.Etcd.External}}` + externalEtcd + `
+{{- else if or .Topology.Etcd.LocalTag .Topology.Etcd.Args}}
+etcd:
+  local:
+{{- with .Topology.Etcd.LocalTag}}
+    imageTag: {{.}}
+{{- end}}` + oldEtcdArgs + `
+{{- end}}
 apiServer:
   certSANs: [localhost, 127.0.0.1]
   extraArgs:
+{{- range $name, $value := .Topology.APIServerArgs}}
+    {{$name}}: "{{$value}}"
+{{- end}}
     audit-policy-file: {{.AuditPolicy}}
     audit-log-path: {{.AuditFolder}}/audit.log
   extraVolumes:
@@ -92,12 +114,19 @@ controlPlane:
 {{- end}}
 `))
 
-// sharedKeys are what kubeadm's documentation has a person copy to each further control-plane node.
-var sharedKeys = []string{"ca.crt", "ca.key", "sa.key", "sa.pub", "front-proxy-ca.crt", "front-proxy-ca.key", "etcd/ca.crt", "etcd/ca.key"}
+// sharedKeys are what kubeadm's documentation has a person copy to each further control-plane node. Of an etcd that kubeadm does not
+// run, every such node has its client's certificate already.
+func (s *State) sharedKeys() []string {
+	keys := []string{"ca.crt", "ca.key", "sa.key", "sa.pub", "front-proxy-ca.crt", "front-proxy-ca.key"}
+	if s.Topology.Etcd.External() {
+		return keys
+	}
+	return append(keys, "etcd/ca.crt", "etcd/ca.key")
+}
 
 func (s *State) shareKeys(ctx context.Context, n Node) error {
 	args := []string{"tar", "-C", "/", "-cf", "-"}
-	for _, k := range sharedKeys {
+	for _, k := range s.sharedKeys() {
 		args = append(args, "etc/kubernetes/pki/"+k)
 	}
 	keys, err := docker.Exec(ctx, "", s.First().Container, args...)

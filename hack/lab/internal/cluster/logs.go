@@ -16,6 +16,7 @@ import (
 var nodeLogs = map[string][]string{
 	"journal-kubelet.log":    {"journalctl", "--no-pager", "-o", "short-precise", "-u", "kubelet"},
 	"journal-containerd.log": {"journalctl", "--no-pager", "-o", "short-precise", "-u", "containerd"},
+	"journal-etcd.log":       {"journalctl", "--no-pager", "-o", "short-precise", "-u", "etcd"},
 	"journal.log":            {"journalctl", "--no-pager", "-o", "short-precise"},
 	"failed-units.log":       {"systemctl", "--no-pager", "--failed"},
 	"packages.log":           {"dpkg", "-l", "kube*", "cri-tools", "containerd"},
@@ -26,7 +27,7 @@ var nodeLogs = map[string][]string{
 }
 
 // nodeFolders are copied as they are.
-var nodeFolders = map[string]string{"/var/log/apt": "apt", "/var/log/pods": "pods", "/etc/kubernetes/manifests": "manifests", auditFolder: "audit"}
+var nodeFolders = map[string]string{"/var/log/apt": "apt", "/var/log/pods": "pods", "/etc/kubernetes/manifests": "manifests", auditFolder: "audit", etcdLog: "etcd.log"}
 
 // Logs collects everything that explains the cluster into a folder. It goes on after a failure: the node that does
 // not answer is likely the reason for asking.

@@ -34,6 +34,11 @@ func (s *State) prepare(ctx context.Context, n Node, a *build.Assets, log *progr
 		return err
 	}
 	log.Say("%s: started", n.Name)
+	if s.hasDisk(n) {
+		if err := s.mountDisk(ctx, n); err != nil {
+			return err
+		}
+	}
 	if err := s.install(ctx, n, a); err != nil {
 		return err
 	}
@@ -66,6 +71,13 @@ func (s *State) create(ctx context.Context, n Node, a *build.Assets) error {
 		"--network", s.Name, "--ip", n.IP, "-v", volume + ":/var"}, privileges...)
 	args = append(args, s.hosts()...)
 	args = append(args, fromHost()...)
+	if s.hasDisk(n) {
+		disk, err := s.makeDisk(ctx, n)
+		if err != nil {
+			return err
+		}
+		args = append(args, disk...)
+	}
 	if err := docker.Do(ctx, log, append(args, s.Image)...); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/docker"
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
 
 // bootTime is how long a machine may take from power to a container runtime that answers.
@@ -24,6 +25,7 @@ func (s *State) PowerOff(ctx context.Context, machine string) error {
 }
 
 // PowerOn starts a machine that was powered off and waits until a node runs its container runtime. What is on its disk is as it was.
+// An etcd that is nobody's service is started by the lab, as by the person who has put the plug back.
 func (s *State) PowerOn(ctx context.Context, machine string) error {
 	container, err := s.machine(machine)
 	if err != nil {
@@ -39,7 +41,13 @@ func (s *State) PowerOn(ctx context.Context, machine string) error {
 	if err != nil {
 		return err
 	}
-	return waitFor(ctx, bootTime, fmt.Sprintf("%s to boot", machine), func() error { return s.runs(ctx, n) })
+	if err := waitFor(ctx, bootTime, fmt.Sprintf("%s to boot", machine), func() error { return s.runs(ctx, n) }); err != nil {
+		return err
+	}
+	if s.hasEtcd(n) && s.Topology.Etcd.Run == topology.EtcdProcess {
+		return s.startEtcdProcess(ctx, n)
+	}
+	return nil
 }
 
 // machine gives the container of a machine.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -33,7 +34,12 @@ func state(t *testing.T, name string) *State {
 
 func TestKubeadmConfigurations(t *testing.T) {
 	k := secrets{Token: "abcdef.0123456789abcdef", CertificateKey: "11", CAHash: "sha256:22"}
-	for _, name := range []string{"basic", "ha", "old", "seed"} {
+	names, err := fs.Glob(topologies.FS, "*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range names {
+		name := strings.TrimSuffix(file, ".yaml")
 		s := state(t, name)
 		text, err := s.initConfig(k)
 		if err != nil {
@@ -47,10 +53,16 @@ func TestKubeadmConfigurations(t *testing.T) {
 		if has := strings.Contains(text, "controlPlaneEndpoint: 10.9.8.5:6443"); has != (s.LoadBalancer != nil) {
 			t.Errorf("%s: control plane endpoint: %v", name, has)
 		}
+		if has := strings.Contains(text, "\n  external:\n    endpoints:\n    - http"); has != s.Topology.Etcd.External() {
+			t.Errorf("%s: etcd of its own: %v", name, has)
+		}
 		for _, n := range s.Nodes[1:] {
 			text, err := s.joinConfig(n, k)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if err := yaml.UnmarshalStrict([]byte(text), &map[string]any{}); err != nil {
+				t.Errorf("%s %s: %v\n%s", name, n.Name, err, text)
 			}
 			if has := strings.Contains(text, "controlPlane:"); has != (n.Role == topology.ControlPlane) {
 				t.Errorf("%s %s: joins as control plane: %v", name, n.Name, has)

@@ -24,7 +24,8 @@ type State struct {
 	RegistryPort int                `json:"registryPort"`
 	Image        string             `json:"image"`
 
-	dir string
+	dir     string
+	etcdPKI *etcdPKI
 }
 
 // Machine is a container with an address.

@@ -120,6 +120,14 @@ func (s *State) assemble(ctx context.Context, a *build.Assets, log *progress.Log
 	if err != nil {
 		return err
 	}
+	if s.Topology.Etcd.TLS {
+		if s.etcdPKI, err = newEtcdPKI(); err != nil {
+			return err
+		}
+		if err := s.keepEtcdAccess(); err != nil {
+			return err
+		}
+	}
 	initialised := make(chan struct{})
 	turn := make(chan struct{}, 1) // control-plane nodes join one after the other: each adds a member to etcd
 	g, together := errgroup.WithContext(ctx)
@@ -128,8 +136,16 @@ func (s *State) assemble(ctx context.Context, a *build.Assets, log *progress.Log
 			if err := s.prepare(together, n, a, log); err != nil {
 				return fmt.Errorf("prepare node %s: %w", n.Name, err)
 			}
+			if s.hasEtcd(n) {
+				if err := s.startEtcd(together, n, a, log); err != nil {
+					return fmt.Errorf("start etcd on %s: %w", n.Name, err)
+				}
+			}
 			if i == 0 {
 				defer close(initialised)
+				if err := s.awaitEtcd(together, n); err != nil {
+					return err
+				}
 				return s.initialise(together, n, a, keys, log)
 			}
 			select {

@@ -8,6 +8,7 @@ import (
 func TestDependenciesFollowTheRelease(t *testing.T) {
 	for version, want := range map[string]string{
 		"v1.14.0":  "Depends: cri-tools (>= 1.11.0), kubectl (>= 1.6.0), kubelet (>= 1.6.0), kubernetes-cni (>= 0.6.0)",
+		"v1.16.15": "Depends: cri-tools (>= 1.11.0), kubectl (>= 1.6.0), kubelet (>= 1.6.0), kubernetes-cni (>= 0.6.0)",
 		"v1.29.9":  "Depends: cri-tools (>= 1.28.0), kubectl (>= 1.19.0), kubelet (>= 1.19.0), kubernetes-cni (>= 1.2.0)",
 		"v1.31.1":  "Depends: cri-tools (>= 1.30.0)",
 		"v1.33.13": "",

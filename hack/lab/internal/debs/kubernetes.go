@@ -102,8 +102,8 @@ func kubelet(v, bin string) Package {
 	return p
 }
 
-// old says that a release's packages are those of up to 1.14.
-func old(version string) bool { return semver.Compare(version, "v1.15.0") < 0 }
+// old says that a release's packages are those of up to 1.16, as far as the lab goes.
+func old(version string) bool { return semver.Compare(version, "v1.17.0") < 0 }
 
 func kubeadm(v, bin string) Package {
 	var depends []string

@@ -25,7 +25,7 @@ const oldEtcdModule = "github.com/coreos/etcd"
 func EtcdBeforeModules(ctx context.Context, cache string, p *Parts, version string, old OldEtcd, log string) (string, error) {
 	out := filepath.Join(cache, "bin", "etcd", "v"+version)
 	return out, store.Once(out, func(tmp string) error {
-		pinned := filepath.Join(p.source, "..", "etcd", "modules", old.Like)
+		pinned := filepath.Join(p.repository(), "hack", "etcd", "modules", old.Like)
 		mod, err := parse(filepath.Join(pinned, "go.mod"))
 		if err != nil {
 			return err

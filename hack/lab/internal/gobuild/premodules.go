@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/run"
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/store"
@@ -24,22 +25,26 @@ var premodules embed.FS
 // premoduleGo is the Go of those releases' time: newer ones reject code they import.
 const premoduleGo = "go1.12.17"
 
+// Old says whether a release is built by KubernetesOfOld.
+func Old(version string) bool { return BeforeModules(version) || firstModules(version) }
+
 // BeforeModules says whether a release of Kubernetes is older than modules and is one that the lab can build.
 func BeforeModules(version string) bool {
 	_, err := premodules.ReadFile("premodules/" + version + ".mod")
 	return err == nil
 }
 
-// KubernetesBeforeModules builds every command of such a release, and returns their folder.
-func KubernetesBeforeModules(ctx context.Context, cache, version, log string) (string, error) {
-	spec := kubernetesBeforeModules(version)
+// KubernetesOfOld builds every command of a release that wants the Go of its time, and returns their folder. instead names modules of
+// the release to take at another version.
+func KubernetesOfOld(ctx context.Context, cache, version string, instead map[string]string, log string) (string, error) {
+	spec := kubernetesOfOld(version)
 	out := filepath.Join(cache, "bin", spec.Name, version)
 	return out, store.Once(out, func(tmp string) error {
-		g, err := oldGo(ctx, log)
+		g, err := oldGo(ctx, goOf(version), log)
 		if err != nil {
 			return err
 		}
-		src, err := g.source(ctx, cache, version)
+		src, err := g.source(ctx, cache, version, instead)
 		if err != nil {
 			return err
 		}
@@ -63,9 +68,11 @@ func cgo(pkg string) string {
 	return "CGO_ENABLED=0"
 }
 
-func kubernetesBeforeModules(version string) Spec {
+func kubernetesOfOld(version string) Spec {
 	s := Kubernetes(version, nil)
-	s.LDFlags = versionFlags(version, "k8s.io/kubernetes/pkg/version", "k8s.io/client-go/pkg/version")
+	// Where the version is kept has changed over the years; a release ignores what it does not know.
+	s.LDFlags = versionFlags(version, "k8s.io/kubernetes/pkg/version", "k8s.io/kubernetes/pkg/kubectl/version", "k8s.io/kubernetes/cmd/kubeadm/app/version",
+		"k8s.io/client-go/pkg/version", "k8s.io/kubectl/pkg/version", "k8s.io/component-base/version")
 	return s
 }
 
@@ -76,18 +83,26 @@ type oldToolchain struct {
 	log  string
 }
 
-func oldGo(ctx context.Context, log string) (*oldToolchain, error) {
+// goOf is the Go of a release's time.
+func goOf(version string) string {
+	if goes, ok := firstModulesGo[semver.MajorMinor(version)]; ok {
+		return goes
+	}
+	return premoduleGo
+}
+
+func oldGo(ctx context.Context, toolchain, log string) (*oldToolchain, error) {
 	proxies, err := run.Output(ctx, run.Cmd{Args: []string{"go", "env", "GOPROXY"}, Env: []string{"GOWORK=off"}})
 	if err != nil {
 		return nil, err
 	}
-	root, err := run.Output(ctx, run.Cmd{Args: []string{"go", "env", "GOROOT"}, Dir: os.TempDir(), Env: []string{"GOTOOLCHAIN=" + premoduleGo, "GOFLAGS="}})
+	root, err := run.Output(ctx, run.Cmd{Args: []string{"go", "env", "GOROOT"}, Dir: os.TempDir(), Env: []string{"GOTOOLCHAIN=" + toolchain, "GOFLAGS="}})
 	if err != nil {
 		return nil, err
 	}
 	g := &oldToolchain{root: strings.TrimSpace(root), log: log}
 	// It takes one proxy, not a list, and asks none unless told.
-	g.env = []string{"GOTOOLCHAIN=" + premoduleGo, "GO111MODULE=on", "GOFLAGS=", "GOWORK=off", "GOROOT=" + g.root, "GOPROXY=" + first(proxies),
+	g.env = []string{"GOTOOLCHAIN=" + toolchain, "GO111MODULE=on", "GOFLAGS=", "GOWORK=off", "GOROOT=" + g.root, "GOPROXY=" + first(proxies),
 		"PATH=" + filepath.Join(g.root, "bin") + string(os.PathListSeparator) + os.Getenv("PATH")}
 	return g, nil
 }
@@ -102,15 +117,7 @@ func (g *oldToolchain) run(ctx context.Context, dir, env string, args ...string)
 }
 
 // source makes a tree of the release's source that is a module, complete with the code that its makefiles generate.
-func (g *oldToolchain) source(ctx context.Context, cache, version string) (string, error) {
-	pinned, err := premodules.ReadFile("premodules/" + version + ".mod")
-	if err != nil {
-		return "", fmt.Errorf("read modules of Kubernetes %s: %w", version, err)
-	}
-	sum, err := premodules.ReadFile("premodules/" + version + ".sum")
-	if err != nil {
-		return "", fmt.Errorf("read sums of Kubernetes %s: %w", version, err)
-	}
+func (g *oldToolchain) source(ctx context.Context, cache, version string, instead map[string]string) (string, error) {
 	out := filepath.Join(cache, "src", "kubernetes-"+version)
 	return out, store.Once(out, func(tmp string) error {
 		d, err := fetch(ctx, module.Version{Path: "k8s.io/kubernetes", Version: version})
@@ -120,17 +127,38 @@ func (g *oldToolchain) source(ctx context.Context, cache, version string) (strin
 		if err := copySource(d.Dir, tmp); err != nil {
 			return err
 		}
-		text, err := premoduleMod(tmp, pinned)
+		if BeforeModules(version) {
+			err = pinPremodules(tmp, version)
+		} else {
+			err = bringStaging(ctx, tmp, version, instead)
+		}
 		if err != nil {
 			return err
 		}
-		for name, data := range map[string][]byte{"go.mod": text, "go.sum": sum} {
-			if err := os.WriteFile(filepath.Join(tmp, name), data, 0o644); err != nil {
-				return fmt.Errorf("write %s: %w", name, err)
-			}
-		}
 		return g.generateOpenAPI(ctx, tmp)
 	})
+}
+
+// pinPremodules makes a module of the tree of a release that is none.
+func pinPremodules(tree, version string) error {
+	pinned, err := premodules.ReadFile("premodules/" + version + ".mod")
+	if err != nil {
+		return fmt.Errorf("read modules of Kubernetes %s: %w", version, err)
+	}
+	sum, err := premodules.ReadFile("premodules/" + version + ".sum")
+	if err != nil {
+		return fmt.Errorf("read sums of Kubernetes %s: %w", version, err)
+	}
+	text, err := premoduleMod(tree, pinned)
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{"go.mod": text, "go.sum": sum} {
+		if err := os.WriteFile(filepath.Join(tree, name), data, 0o644); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // premoduleMod writes the go.mod of a source tree: the pinned modules of others, and each folder below staging as the

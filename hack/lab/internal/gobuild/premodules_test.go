@@ -1,6 +1,7 @@
 package gobuild
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 )
 
 func tree(t *testing.T, files map[string]string) string {
@@ -77,8 +79,29 @@ func TestEveryOldReleaseHasModulesAndSums(t *testing.T) {
 			}
 		}
 	}
-	if BeforeModules("v1.33.13") {
-		t.Error("v1.33.13 is taken for an old one")
+	if BeforeModules("v1.15.12") || !Old("v1.15.12") || Old("v1.33.13") {
+		t.Error("a release is taken for one of another age")
+	}
+}
+
+func TestStagingIsBroughtAtTheReleasesPatch(t *testing.T) {
+	mod, err := modfile.Parse("go.mod", []byte("module k8s.io/kubernetes\n\nreplace (\n\texample.com/a => example.com/a v1.0.0\n"+
+		"\tk8s.io/api => ./staging/src/k8s.io/api\n\tk8s.io/late => ./staging/src/k8s.io/late\n)\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := stagingModules(mod, "v1.15.12", map[string]string{"k8s.io/late": "v0.15.9"})
+	want := map[string]module.Version{"staging/src/k8s.io/api": {Path: "k8s.io/api", Version: "v0.15.12"}, "staging/src/k8s.io/late": {Path: "k8s.io/late", Version: "v0.15.9"}}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestEveryOldReleaseHasAGoOfItsTime(t *testing.T) {
+	for version, want := range map[string]string{"v1.12.0": "go1.12.17", "v1.15.12": "go1.12.17", "v1.16.15": "go1.13.15"} {
+		if got := goOf(version); got != want {
+			t.Errorf("%s: got %s, want %s", version, got, want)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ var packages = map[string]string{
 	"dockerd":        "docker.io",
 	"iptables":       "iptables",
 	"gcc":            "build-essential",
+	"mkfs.ext4":      "e2fsprogs",
 }
 
 // Build lists what building needs.
@@ -31,6 +32,9 @@ var Build = []string{"debootstrap", "apt-ftparchive", "dpkg-deb", "gpg", "gpgcon
 
 // C lists what building programs needs that are partly written in C.
 var C = []string{"gcc"}
+
+// Disk lists what disks of nodes are made with.
+var Disk = []string{"mkfs.ext4"}
 
 // Engine lists what a Docker engine of our own needs.
 var Engine = []string{"dockerd", "iptables"}

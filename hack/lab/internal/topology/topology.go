@@ -23,9 +23,6 @@ const (
 	AptDeb822 = "deb822"
 )
 
-// EtcdStacked runs etcd as a static pod of kubeadm's.
-const EtcdStacked = "stacked"
-
 // Topology is one cluster, as data.
 type Topology struct {
 	Name          string   `json:"name"`
@@ -36,13 +33,9 @@ type Topology struct {
 	PodSubnet     string   `json:"podSubnet"`
 	ServiceSubnet string   `json:"serviceSubnet"`
 	LoadBalancer  bool     `json:"loadBalancer,omitempty"`
-	Nodes         []Node   `json:"nodes"`
-}
-
-// Etcd says which etcd runs and who runs it. An empty version means the one kubeadm picks.
-type Etcd struct {
-	Run     string `json:"run"`
-	Version string `json:"version,omitempty"`
+	// APIServerArgs are flags of kube-apiserver beyond those of every cluster of the lab.
+	APIServerArgs map[string]string `json:"apiServerArgs,omitempty"`
+	Nodes         []Node            `json:"nodes"`
 }
 
 // Node is one machine of the cluster.
@@ -77,8 +70,11 @@ func (t *Topology) check() error {
 			return fmt.Errorf("version %q is not of the form v1.2.3", v)
 		}
 	}
-	if t.Etcd.Run != EtcdStacked {
-		return fmt.Errorf("etcd.run %q is not supported, want %q", t.Etcd.Run, EtcdStacked)
+	if err := t.Etcd.check(); err != nil {
+		return err
+	}
+	if err := checkFlags("apiServerArgs", t.APIServerArgs); err != nil {
+		return err
 	}
 	for what, s := range map[string]string{"subnet": t.Subnet, "podSubnet": t.PodSubnet, "serviceSubnet": t.ServiceSubnet} {
 		if _, err := netip.ParsePrefix(s); err != nil {
