@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -24,11 +25,12 @@ func build(ctx context.Context, root, work string) (*product, error) {
 	for _, b := range [][]string{
 		{"build", "-o", filepath.Join(p.dir, "kubectl-upgrade"), "./cmd/kubectl-upgrade"},
 		{"build", "-o", p.agent(), "-trimpath", "-ldflags=-s -w", "./cmd/host-agent"},
+		{"build", "-o", p.etcdMigrate(), "-trimpath", "-ldflags=-s -w", "./cmd/etcd-migrate"},
 		{"build", "-o", p.aptLock(), "-trimpath", "-ldflags=-s -w", "./test/e2e/aptlock"},
 	} {
 		cmd := exec.CommandContext(ctx, "go", b...)
 		cmd.Dir, cmd.Stderr = root, os.Stderr
-		// The last two run on nodes and in an image with nothing else in it.
+		// All but the first run on nodes and in an image with nothing else in it.
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if err := cmd.Run(); err != nil {
 			return nil, fmt.Errorf("go %s: %w", strings.Join(b, " "), err)
@@ -47,6 +49,22 @@ func (p *product) pushAgent(ctx context.Context, root string, l *lab) error {
 	}
 	p.image = l.info.Registry.Pull + "/host-agent:e2e"
 	return nil
+}
+
+// pushEtcdMigrate puts the image of etcd-migrate into the cluster's registry, with those releases of etcd that are asked for.
+func (p *product) pushEtcdMigrate(ctx context.Context, root string, l *lab, hops string) (string, error) {
+	for _, args := range [][]string{
+		{"run", "./hack/etcd", "--only", hops},
+		{"run", "./hack/image", "--image", "images/etcd-migrate", "--binary", p.etcdMigrate(), "--hops", hops,
+			"--platform", "linux/" + runtime.GOARCH, "--push", l.info.Registry.Push + "/etcd-migrate:e2e", "--insecure"},
+	} {
+		cmd := exec.CommandContext(ctx, "go", args...)
+		cmd.Dir, cmd.Stderr = root, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return "", fmt.Errorf("push the image of etcd-migrate: go %s: %w", strings.Join(args, " "), err)
+		}
+	}
+	return l.info.Registry.Pull + "/etcd-migrate:e2e", nil
 }
 
 // findKubectl takes the user's kubectl, or the one that the lab built for its clusters.

@@ -27,6 +27,10 @@ type env struct {
 	only     *regexp.Regexp
 	// interrupt has basic's upgrade cut short and continued, instead of a second upgrade only for that.
 	interrupt bool
+	// etcdMigrate is the image of etcd-migrate as pods name it.
+	etcdMigrate string
+	// gaps are the longest write gaps of upgrades of etcd, by who did them.
+	gaps map[string]time.Duration
 	// seed chooses what is left to chance.
 	seed uint64
 	// rebooted is a node whose containers have not lived through the upgrade.

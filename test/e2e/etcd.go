@@ -1,32 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strings"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
-
-// etcdStatus is what etcdctl says of a member.
-type etcdStatus struct {
-	Endpoint string
-	Status   struct {
-		Header struct {
-			Revision int64 `json:"revision"`
-		} `json:"header"`
-		Version string   `json:"version"`
-		Errors  []string `json:"errors"`
-	}
-}
-
-type etcdHash struct {
-	Endpoint string
-	HashKV   struct {
-		Hash            uint64 `json:"hash"`
-		CompactRevision int64  `json:"compact_revision"`
-	}
-}
 
 // etcdctl asks the member of the first node's own client about all members.
 func (e *env) etcdctl(ctx context.Context, out any, args ...string) error {
@@ -49,39 +35,53 @@ func (e *env) etcdctl(ctx context.Context, out any, args ...string) error {
 
 // membersAgree wants every member of etcd there and healthy, all of one version, and the same data in each.
 func (e *env) membersAgree(ctx context.Context) error {
+	c, err := e.etcdClient(ctx, slices.Sorted(maps.Values(e.members()))...)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
 	return poll(ctx, time.Minute, "the members of etcd to agree", func(ctx context.Context) (bool, error) {
-		err := e.membersAgreeNow(ctx)
+		err := e.membersAgreeNow(ctx, c)
 		return err == nil, err
 	})
 }
 
-func (e *env) membersAgreeNow(ctx context.Context) error {
-	var members []etcdStatus
-	if err := e.etcdctl(ctx, &members, "endpoint", "status", "--cluster"); err != nil {
-		return err
+func (e *env) membersAgreeNow(ctx context.Context, c *clientv3.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	list, err := c.MemberList(ctx)
+	if err != nil {
+		return fmt.Errorf("list members of etcd: %w", err)
 	}
-	if want := len(e.lab.info.controlPlanes()); len(members) != want {
-		return fmt.Errorf("etcd has %d members that answer, want %d", len(members), want)
+	alarms, err := c.AlarmList(ctx)
+	if err != nil {
+		return fmt.Errorf("list alarms of etcd: %w", err)
 	}
+	if want := len(e.members()); len(list.Members) != want || len(alarms.Alarms) > 0 {
+		return fmt.Errorf("etcd has %d members, want %d; alarms: %v", len(list.Members), want, alarms.Alarms)
+	}
+	var version string
 	// Every member has this revision: it is the lowest.
-	at := members[0].Status.Header.Revision
-	for _, m := range members {
-		at = min(at, m.Status.Header.Revision)
-		if m.Status.Version != members[0].Status.Version || len(m.Status.Errors) > 0 {
-			return fmt.Errorf("etcd at %s is of version %s, the first of %s; it complains of %q", m.Endpoint, m.Status.Version, members[0].Status.Version, m.Status.Errors)
+	at := int64(math.MaxInt64)
+	for node, url := range e.members() {
+		s, err := c.Status(ctx, url)
+		if err != nil {
+			return fmt.Errorf("ask member on %s: %w", node, err)
+		}
+		version, at = cmp.Or(version, s.Version), min(at, s.Header.Revision)
+		if s.Version != version || len(s.Errors) > 0 || s.IsLearner {
+			return fmt.Errorf("the member on %s is of version %s, another of %s; learner %t; it complains of %q", node, s.Version, version, s.IsLearner, s.Errors)
 		}
 	}
-	var hashes []etcdHash
-	if err := e.etcdctl(ctx, &hashes, "endpoint", "hashkv", "--cluster", "--rev", fmt.Sprint(at)); err != nil {
-		return err
-	}
-	for _, h := range hashes {
-		if h.HashKV != hashes[0].HashKV {
-			return fmt.Errorf("etcd at %s has hash %+v at revision %d, the one at %s %+v", h.Endpoint, h.HashKV, at, hashes[0].Endpoint, hashes[0].HashKV)
+	var hash uint32
+	for node, url := range e.members() {
+		h, err := c.HashKV(ctx, url, at)
+		if err != nil {
+			return fmt.Errorf("ask member on %s for its hash: %w", node, err)
 		}
-	}
-	if len(hashes) != len(members) {
-		return fmt.Errorf("%d of %d members of etcd tell their hash", len(hashes), len(members))
+		if hash = cmp.Or(hash, h.Hash); h.Hash != hash {
+			return fmt.Errorf("the member on %s has hash %x at revision %d, another %x", node, h.Hash, at, hash)
+		}
 	}
 	return nil
 }

@@ -31,8 +31,10 @@ type labInfo struct {
 	Nodes      []struct {
 		Name    string `json:"name"`
 		Role    string `json:"role"`
+		IP      string `json:"ip"`
 		AptFile string `json:"aptFile"`
 	} `json:"nodes"`
+	Etcd     labEtcd `json:"etcd"`
 	Registry struct {
 		Push string `json:"push"`
 		Pull string `json:"pull"`
@@ -40,6 +42,18 @@ type labInfo struct {
 	// Stopped are containers that run no longer; the cluster is then of no use.
 	Stopped []string `json:"stopped"`
 }
+
+// labEtcd is how the lab runs etcd. Of kubeadm's own it knows no files: these are on the nodes.
+type labEtcd struct {
+	Run      string   `json:"run"`
+	Version  string   `json:"version"`
+	Images   []string `json:"images"`
+	CAFile   string   `json:"caFile"`
+	CertFile string   `json:"certFile"`
+	KeyFile  string   `json:"keyFile"`
+}
+
+func (e labEtcd) stacked() bool { return e.Run == "stacked" }
 
 func (i labInfo) nodes() []string {
 	var out []string
@@ -95,7 +109,7 @@ func (l *lab) load(ctx context.Context) error {
 	if err := json.Unmarshal(out, &l.info); err != nil {
 		return fmt.Errorf("read what the lab says of cluster %s: %w", l.name, err)
 	}
-	if len(l.info.Offers) == 0 {
+	if len(l.info.Offers) == 0 && len(l.info.Etcd.Images) == 0 && l.info.Etcd.stacked() {
 		return fmt.Errorf("read what the lab says of cluster %s: it offers no version to upgrade to", l.name)
 	}
 	return nil

@@ -39,6 +39,9 @@ var scenarios = map[string]scenario{
 	"faults":          on("ha", faults),
 	"ha-three-minors": on("ha", haThreeMinors),
 	"availability":    on("ha", haThreeMinors, byHand),
+	"etcd-stacked":    on("etcd-stacked", etcdStacked, etcdByKubeadm),
+	"etcd-single":     on("etcd-single", etcdSingle),
+	"etcd-kill":       on("etcd-stacked", etcdKill),
 }
 
 func run() int {

@@ -13,6 +13,7 @@ import (
 var (
 	installedPackage = regexp.MustCompile(`(\S+):\S+ \(([^)]*)\)`)
 	kubeadmUnit      = regexp.MustCompile(`^Started \S+\.service - kubectl upgrade: (\S+) \((kubeadm-apply|kubeadm-node)\)`)
+	replaceUnit      = regexp.MustCompile(`^Started \S+\.service - kubectl upgrade: (\S+) \((etcd-replace)\)`)
 )
 
 // installedOnce wants no version of a package installed more than once on any host.
@@ -68,20 +69,25 @@ func installations(history, zone string, since time.Time) (map[string]int, error
 
 // kubeadmOnce wants kubeadm's changing commands run once per node and minor.
 func (e *env) kubeadmOnce(ctx context.Context, since time.Time) error {
+	return e.startedOnce(ctx, since, e.lab.info.nodes(), kubeadmUnit)
+}
+
+// startedOnce wants each unit of a kind started once, and one at least on every node.
+func (e *env) startedOnce(ctx context.Context, since time.Time, nodes []string, unit *regexp.Regexp) error {
 	var errs []error
-	for _, n := range e.lab.info.nodes() {
+	for _, n := range nodes {
 		text, err := e.lab.exec(ctx, n, "journalctl", "--no-pager", "_PID=1", "-o", "cat", "--since", fmt.Sprintf("@%.3f", float64(since.UnixMilli())/1000))
 		if err != nil {
 			return err
 		}
 		count := map[string]int{}
 		for _, line := range strings.Split(text, "\n") {
-			if m := kubeadmUnit.FindStringSubmatch(line); m != nil {
+			if m := unit.FindStringSubmatch(line); m != nil {
 				count[m[1]]++
 			}
 		}
 		if len(count) == 0 {
-			errs = append(errs, fmt.Errorf("the journal of %s tells of no run of kubeadm", n))
+			errs = append(errs, fmt.Errorf("the journal of %s tells of nothing that was to be done there once", n))
 		}
 		for step, times := range count {
 			if times > 1 {

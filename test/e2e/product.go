@@ -23,6 +23,8 @@ type product struct {
 func (p *product) agent() string   { return filepath.Join(p.dir, "host-agent") }
 func (p *product) aptLock() string { return filepath.Join(p.dir, "aptlock") }
 
+func (p *product) etcdMigrate() string { return filepath.Join(p.dir, "etcd-migrate") }
+
 // call is one run of the product.
 type call struct {
 	kubeconfig string

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// etcdKill upgrades etcd by runs that are killed, at the beginning of every step and at random instants inside of steps, each time
+// followed by the same command. In the end all has to be as after one run.
+func etcdKill(ctx context.Context, e *env) error {
+	fmt.Printf("# the random instants are those of --seed %d\n", e.seed)
+	k := &killer{random: rand.New(rand.NewPCG(e.seed, 0)), began: map[string]bool{}, inside: map[string]int{}}
+	began := time.Now()
+	err := e.upgradeEtcd(ctx, "killed", e.etcdTarget(), func(ctx context.Context) error {
+		o, err := e.runKilled(ctx, e.etcdCall("etcd", "--to", e.etcdTarget(), "--yes", "-o", "json"), k)
+		if err == nil && o.code != 0 {
+			err = errors.New(o.String())
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	e.check("runs were killed at every step's beginning and at random instants inside of steps", k.enough)
+	e.check("every member was replaced once per hop, says systemd's journal", func() error {
+		return e.startedOnce(ctx, began, e.lab.info.controlPlanes(), replaceUnit)
+	})
+	e.figure("kills_at_step_boundaries", len(k.began), "runs")
+	e.figure("kills_inside_steps", k.within, "runs")
+	return nil
+}
