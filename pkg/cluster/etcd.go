@@ -56,11 +56,12 @@ type EtcdStatus struct {
 	StorageVersion version.Version `json:"storageVersion"`
 	DBSize         int64           `json:"dbSize,omitempty"`
 	DBInUse        int64           `json:"dbInUse,omitempty"`
-	Quota          int64           `json:"quota,omitempty"`
-	Revision       int64           `json:"revision,omitempty"`
-	RaftTerm       uint64          `json:"raftTerm,omitempty"`
-	RaftIndex      uint64          `json:"raftIndex,omitempty"`
-	AppliedIndex   uint64          `json:"appliedIndex,omitempty"`
+	// Quota is what the member says from 3.6 on, and before what its settings say, where it is on the host that was asked; negative without a limit.
+	Quota        int64  `json:"quota,omitempty"`
+	Revision     int64  `json:"revision,omitempty"`
+	RaftTerm     uint64 `json:"raftTerm,omitempty"`
+	RaftIndex    uint64 `json:"raftIndex,omitempty"`
+	AppliedIndex uint64 `json:"appliedIndex,omitempty"`
 	// Leases is their number; -1 when the member cannot tell.
 	Leases int      `json:"leases,omitempty"`
 	Alarms []string `json:"alarms,omitempty"`
