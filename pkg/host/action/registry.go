@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	etcdhost "github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
@@ -38,6 +39,10 @@ func For(k hostaction.Kind) (f Func, ok bool) {
 		hostaction.RestartKubelet{}.Kind():       typed(restartKubelet),
 		hostaction.ControlPlaneHealth{}.Kind():   typed(controlPlaneHealth),
 		hostaction.MoveEtcdLeader{}.Kind():       typed(moveEtcdLeader),
+		hostaction.EtcdFacts{}.Kind():            onEtcd(etcdhost.Host.Facts),
+		hostaction.EtcdSnapshot{}.Kind():         onEtcd(etcdhost.Host.Snapshot),
+		hostaction.EtcdVerify{}.Kind():           onEtcd(etcdhost.Host.Verify),
+		hostaction.EtcdAgree{}.Kind():            onEtcd(etcdhost.Host.Agree),
 	}[k]
 	return f, ok
 }

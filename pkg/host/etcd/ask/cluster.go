@@ -34,6 +34,7 @@ type Member struct {
 	cluster.EtcdMember
 	RaftID   uint64
 	Endpoint string
+	Mute     bool
 }
 
 // listed is a member as another one knows it.
@@ -172,7 +173,7 @@ func (c *Client) member(ctx context.Context, l listed, endpoints []string, known
 }
 
 func (m *Member) take(endpoint string, a Answer) {
-	m.Endpoint, m.EtcdStatus = endpoint, a.EtcdStatus
+	m.Endpoint, m.EtcdStatus, m.Mute = endpoint, a.EtcdStatus, a.Mute
 	m.Leader, m.Learner = a.Leader == a.ID, m.Learner || a.Learner
 	m.Error = strings.Join(a.Complaints, "; ")
 }

@@ -22,6 +22,8 @@ type Answer struct {
 	cluster.EtcdStatus
 	ID, Leader uint64
 	Learner    bool
+	// Mute is set for one that does not say at its client URL what it takes the cluster's version for.
+	Mute bool
 	// Complaints are what it finds wrong with itself, such as an alarm or that it has no leader.
 	Complaints []string
 }
@@ -38,7 +40,7 @@ func (c *Client) Status(ctx context.Context, endpoint string) (Answer, error) {
 	if errors.Is(err, rpctypes.ErrNotCapable) && verr == nil {
 		return c.status2(ctx, endpoint, v)
 	}
-	a.ClusterVersion = v.Cluster
+	a.ClusterVersion, a.Mute = v.Cluster, verr != nil
 	if a.StorageVersion.IsZero() {
 		a.StorageVersion = v.Storage
 	}
@@ -138,4 +140,34 @@ func (c *Client) alarms(ctx context.Context, endpoint string) (map[uint64][]stri
 		out[a.GetMemberID()] = append(out[a.GetMemberID()], strings.ToUpper(a.GetAlarm().String()))
 	}
 	return out, nil
+}
+
+// Hash is what a member says of its keys.
+type Hash struct {
+	Sum uint32
+	// Compacted is the revision before which there is nothing any more: members that differ in it differ in the sum as well.
+	Compacted int64
+}
+
+// ErrUnknown is returned by a release that cannot be asked, and by one that wants a user for the answer.
+var ErrUnknown = errors.New("etcd does not tell")
+
+// HashKV asks a member for the hash of all keys up to a revision. It came with 3.3.
+func (c *Client) HashKV(ctx context.Context, endpoint string, revision int64) (Hash, error) {
+	v3, err := c.Dial(endpoint)
+	if err != nil {
+		return Hash{}, err
+	}
+	defer v3.Close()
+	// It reads all of the database.
+	ctx, cancel := context.WithTimeout(ctx, 12*Patience)
+	defer cancel()
+	h, err := v3.HashKV(ctx, endpoint, revision)
+	switch {
+	case err == nil:
+		return Hash{h.Hash, h.CompactRevision}, nil
+	case status.Code(err) == codes.Unimplemented, wantsUser(err):
+		return Hash{}, ErrUnknown
+	}
+	return Hash{}, fmt.Errorf("ask %s for the hash of its keys: %w", endpoint, err)
 }

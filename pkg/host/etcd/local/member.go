@@ -62,7 +62,7 @@ func ofHost(ctx context.Context, units Units, running []Process) (*Member, []Pro
 		m, err := stopped(ctx, units)
 		return m, nil, err
 	}
-	m, err := process(ctx, units, running[0])
+	m, err := OfProcess(ctx, units, running[0])
 	return m, running[1:], err
 }
 

@@ -107,7 +107,8 @@ func contained(dir string) (bool, error) {
 		return false, err
 	}
 	parent, _ := os.ReadFile("/proc/" + field(status, "PPid:") + "/comm") // who has none has no parent of ours
-	return own != other || bytes.Contains(groups, []byte("kubepods")) || strings.TrimSpace(string(parent)) == "etcd-migrate", nil
+	ours := strings.TrimSpace(string(parent)) == "etcd-migrate" || strings.HasPrefix(string(parent), "host-agent")
+	return own != other || bytes.Contains(groups, []byte("kubepods")) || ours, nil
 }
 
 // owner gives the real user and group.

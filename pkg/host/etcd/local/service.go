@@ -23,8 +23,8 @@ type Units interface {
 	Installed(ctx context.Context, word string) ([]string, error)
 }
 
-// process makes a member of a process that runs.
-func process(ctx context.Context, units Units, p Process) (*Member, error) {
+// OfProcess makes a member of a process that runs.
+func OfProcess(ctx context.Context, units Units, p Process) (*Member, error) {
 	m := &Member{host: func(path string) string { return path }}
 	m.Run, m.PID, m.Binary, m.Args, m.Env, m.Owner = cluster.EtcdAsProcess, p.PID, p.Binary, p.Args, p.Env, p.Owner
 	if units != nil {
