@@ -43,6 +43,16 @@ func For(k hostaction.Kind) (f Func, ok bool) {
 		hostaction.EtcdSnapshot{}.Kind():         onEtcd(etcdhost.Host.Snapshot),
 		hostaction.EtcdVerify{}.Kind():           onEtcd(etcdhost.Host.Verify),
 		hostaction.EtcdAgree{}.Kind():            onEtcd(etcdhost.Host.Agree),
+		hostaction.EtcdReplace{}.Kind():          typed(etcdReplace),
+		hostaction.EtcdStop{}.Kind():             onEtcd(etcdhost.Host.Stop),
+		hostaction.EtcdStart{}.Kind():            onEtcd(etcdhost.Host.Start),
+		hostaction.EtcdMigrate{}.Kind():          onEtcd(etcdhost.Host.Migrate),
+		hostaction.EtcdRestore{}.Kind():          onEtcd(etcdhost.Host.Restore),
+		hostaction.EtcdRollback{}.Kind():         onEtcd(etcdhost.Host.Rollback),
+		hostaction.EtcdDowngrade{}.Kind():        onEtcd(etcdhost.Host.Downgrade),
+		hostaction.EditFiles{}.Kind():            onEtcd(etcdhost.Host.EditFiles),
+		hostaction.ServerStop{}.Kind():           onEtcd(etcdhost.Host.ServerStop),
+		hostaction.ServerStart{}.Kind():          typed(serverStart),
 	}[k]
 	return f, ok
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/ask"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
@@ -116,7 +117,7 @@ func orUnknown(v version.Version) string {
 func (j *agreement) applied(c *ask.Cluster) error {
 	index, revision := j.index, j.revision
 	for _, m := range c.Members {
-		j.index, j.revision = max(j.index, m.RaftIndex), max(j.revision, position(m))
+		j.index, j.revision = max(j.index, m.RaftIndex), max(j.revision, reached(m.EtcdStatus))
 	}
 	if index == 0 {
 		index, revision = j.index, j.revision
@@ -126,15 +127,15 @@ func (j *agreement) applied(c *ask.Cluster) error {
 		if m.AppliedIndex < index && (!m.Version.Less(v34) || m.Version.Major < 3) {
 			return fmt.Errorf("%s has applied entry %d, and others had %d", m.Name, m.AppliedIndex, index)
 		}
-		if position(m) < revision {
-			return fmt.Errorf("%s is at revision %d, and others were at %d", m.Name, position(m), revision)
+		if reached(m.EtcdStatus) < revision {
+			return fmt.Errorf("%s is at revision %d, and others were at %d", m.Name, reached(m.EtcdStatus), revision)
 		}
 	}
 	return nil
 }
 
-// position is the revision, or before 3.0 the index of the v2 store.
-func position(m ask.Member) uint64 { return max(uint64(m.Revision), m.V2Index) } //nolint:gosec // revisions are positive
+// reached is the revision, or before 3.0 the index of the v2 store.
+func reached(s cluster.EtcdStatus) uint64 { return max(uint64(s.Revision), s.V2Index) } //nolint:gosec // revisions are positive
 
 // leases compares their number, which 3.3 is the first to tell.
 func (j *agreement) leases(c *ask.Cluster) error {
@@ -151,7 +152,7 @@ func (j *agreement) leases(c *ask.Cluster) error {
 func (j *agreement) hashes(ctx context.Context, c *ask.Cluster) error {
 	at := uint64(math.MaxInt64)
 	for _, m := range c.Members {
-		at = min(at, position(m))
+		at = min(at, reached(m.EtcdStatus))
 	}
 	j.out.Revision, j.out.Hash = int64(at), "" //nolint:gosec // not more than MaxInt64
 	if j.Version.Less(v33) {

@@ -16,9 +16,9 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/tool"
 )
 
-// data reads the bytes of the member's directory. Of one that runs, a directory is put together that is removed afterwards: its log and its snapshots as
+// Data reads the bytes of the member's directory. Of one that runs, a directory is put together that is removed afterwards: its log and its snapshots as
 // they are, and its database as the member itself streams it, since the file changes under a reader's hands.
-func (h Host) data(ctx context.Context, m *local.Member, c *ask.Cluster) (*cluster.EtcdData, error) {
+func (h Host) Data(ctx context.Context, m *local.Member, c *ask.Cluster) (*cluster.EtcdData, error) {
 	dir := m.DataDir
 	if c != nil || m.WALDir != "" {
 		copied, err := os.MkdirTemp(string(h.Work), "etcd-look-")

@@ -51,7 +51,7 @@ func (h Host) Facts(ctx context.Context, a hostaction.EtcdFacts) (hostaction.Etc
 		}
 	}
 	if a.Data {
-		m.Data, err = h.data(ctx, m, ours)
+		m.Data, err = h.Data(ctx, m, ours)
 	}
 	return out, err
 }

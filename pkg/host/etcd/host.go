@@ -31,6 +31,8 @@ type Services interface {
 	StartDaemon(ctx context.Context, d systemd.Daemon) error
 	UnitOf(ctx context.Context, pid int) (string, error)
 	Installed(ctx context.Context, word string) ([]string, error)
+	// Said gives the last lines of what a unit has written.
+	Said(ctx context.Context, unit string, lines int) (string, error)
 	Close()
 }
 

@@ -9,10 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	sd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
 )
 
 // Service is what systemd knows of a service.
@@ -30,6 +33,8 @@ type Service struct {
 	State     string
 	// Restarts counts how often systemd has started it again by itself; known from version 235 on.
 	Restarts uint32
+	// ExitStatus is how its last process ended: an exit status or the number of a signal.
+	ExitStatus int32
 
 	// environment are the patterns of EnvironmentFile=.
 	environment []string
@@ -47,7 +52,7 @@ func (c *Conn) Service(ctx context.Context, unit string) (Service, error) {
 	}
 	out := Service{
 		Name: unit, Fragment: value[string](u, "FragmentPath"), DropIns: value[[]string](u, "DropInPaths"), Transient: value[bool](u, "Transient"),
-		State: value[string](u, "ActiveState"), Restarts: value[uint32](s, "NRestarts"), Environment: value[[]string](s, "Environment"),
+		State: value[string](u, "ActiveState"), Restarts: value[uint32](s, "NRestarts"), ExitStatus: value[int32](s, "ExecMainStatus"), Environment: value[[]string](s, "Environment"),
 		WorkingDirectory: strings.TrimPrefix(value[string](s, "WorkingDirectory"), "!"),
 	}
 	// The types are a(sasbttttuii) and a(sb).
@@ -179,6 +184,11 @@ func await(ctx context.Context, verb, unit string, ch <-chan string) error {
 		}
 		return nil
 	}
+}
+
+// Said gives the last lines of the journal of a unit.
+func (c *Conn) Said(ctx context.Context, unit string, lines int) (string, error) {
+	return proc.Output(ctx, "journalctl", "-u", unit, "-n", strconv.Itoa(lines), "--no-pager", "-o", "cat")
 }
 
 // Daemon is a service without a file that runs until it is stopped or the host is.

@@ -3,6 +3,7 @@ package disk
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -27,7 +28,11 @@ func Copy(from, to string) error {
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", from, err)
 	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, info.Mode().Perm())
+	// What is there may be a link to the very file that is copied: it must not be emptied.
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("copy %s: %w", from, err)
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", from, err)
 	}
@@ -118,6 +123,20 @@ func Own(dir, owner string) error {
 		}
 		return os.Lchown(path, uid, gid)
 	})
+}
+
+// OwnOnly gives the paths alone to UID:GID.
+func OwnOnly(owner string, paths ...string) error {
+	if owner == "" {
+		return nil
+	}
+	uid, gid, err := IDs(owner)
+	for _, p := range paths {
+		if err == nil {
+			err = os.Lchown(p, uid, gid)
+		}
+	}
+	return err
 }
 
 // IDs reads UID:GID.
