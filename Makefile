@@ -75,8 +75,8 @@ etcd-binaries: ## Build the etcd releases that etcd-migrate brings along into yo
 	go run ./hack/etcd
 
 .PHONY: test-etcd
-test-etcd: ## Try etcd-migrate on the data of real etcd servers, from 2.3 to 3.7
-	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBERNETES_1_12_BIN_DIR=$$($(LAB) build --kubernetes v1.12.0) go test -tags realetcd -timeout 30m -parallel 6 ./test/etcd
+test-etcd: ## Try etcd-migrate and the agent on real etcd servers, from 2.3 to 3.7
+	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBERNETES_1_12_BIN_DIR=$$($(LAB) build --kubernetes v1.12.0) go test -tags realetcd -timeout 30m -parallel 6 ./test/etcd ./test/etcdhost
 
 .PHONY: test-etcd-full
 test-etcd-full: ## The same with 200,000 keys and 200 kills of the migration, at instants that are new each time

@@ -1,7 +1,9 @@
 package local
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/url"
@@ -63,7 +65,13 @@ func isNegative(word string) bool {
 // fromFile reads etcd's own configuration, which has the flags' names but for what is about TLS.
 func fromFile(path string, text []byte) (settings, error) {
 	raw := map[string]any{}
-	if err := yaml.Unmarshal(text, &raw); err != nil {
+	asJSON, err := yaml.YAMLToJSON(text)
+	if err == nil {
+		d := json.NewDecoder(bytes.NewReader(asJSON))
+		d.UseNumber() // a quota as a floating-point number is written as none that etcd's flag would take
+		err = d.Decode(&raw)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read etcd's configuration %s: %w", path, err)
 	}
 	s := settings{"config-file": path}
