@@ -43,6 +43,7 @@ var unlinked = []struct{ command, pkg, why string }{
 	{"cmd/kubectl-upgrade", "go.etcd.io/etcd/server/v3", "the plugin would carry a whole server; work on data directories belongs to etcd-migrate"},
 	{"cmd/kubectl-upgrade", "go.etcd.io/etcd/etcdutl/v3", "the plugin would carry a whole server; work on data directories belongs to etcd-migrate"},
 	{"cmd/etcd-migrate", "k8s.io/client-go", "it works on one directory, where often no API server runs"},
+	{"cmd/host-agent", "go.etcd.io/etcd/server/v3", "what it has to do with data directories etcd-migrate does for it, beside it on the host"},
 	{"cmd/host-agent", "k8s.io/kubectl", "the agent holds no API credentials and must not be able to use any"},
 	{"cmd/host-agent", "k8s.io/client-go/kubernetes", "the agent holds no API credentials and must not be able to use any"},
 }

@@ -24,7 +24,7 @@ func (h Host) stream(ctx context.Context, a hostaction.EtcdAccess, path string) 
 		return 0, "", err
 	}
 	defer v3.Close()
-	in, err := v3.Snapshot(ctx) //nolint:staticcheck // its successor only adds the version, which is known
+	in, err := v3.Snapshot(ctx)
 	if err != nil {
 		return 0, "", fmt.Errorf("take snapshot from %s: %w", a.Endpoints[0], err)
 	}

@@ -90,6 +90,9 @@ func wantsUser(err error) bool {
 
 // Health asks one member for a read that needs the quorum.
 func (c *Client) Health(ctx context.Context, endpoint string) error {
+	if v, err := c.Versions(ctx, endpoint); err == nil && v.Server.Major < 3 {
+		return c.health2(ctx, endpoint)
+	}
 	v3, err := c.Dial(endpoint)
 	if err != nil {
 		return err
@@ -98,28 +101,27 @@ func (c *Client) Health(ctx context.Context, endpoint string) error {
 	readCtx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	_, err = v3.Get(readCtx, probeKey)
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
-	}
-	// Those that cannot be read from, 2.x among them, say by themselves whether they have a leader and can write.
-	if wantsUser(err) || errors.Is(err, rpctypes.ErrNotCapable) || c.before3(ctx, endpoint) {
-		var said struct {
-			Health any `json:"health"` // a word up to 3.2 and from 3.4 on, true or false in 3.3
-		}
-		if _, herr := c.get(ctx, endpoint, "/health", &said); herr != nil {
-			return herr
-		}
-		if fmt.Sprint(said.Health) == "true" {
-			return nil
-		}
-		return fmt.Errorf("ask %s/health: it is not healthy", endpoint)
+	case wantsUser(err), errors.Is(err, rpctypes.ErrNotCapable):
+		return c.health2(ctx, endpoint)
 	}
 	return fmt.Errorf("read from etcd at %s: %w", endpoint, err)
 }
 
-func (c *Client) before3(ctx context.Context, endpoint string) bool {
-	v, err := c.Versions(ctx, endpoint)
-	return err == nil && v.Server.Major < 3
+// health2 asks those that cannot be read from: they say by themselves whether they have a leader and can write.
+func (c *Client) health2(ctx context.Context, endpoint string) error {
+	var said struct {
+		Health any `json:"health"` // a word, but true or false in 3.3
+	}
+	if _, err := c.get(ctx, endpoint, "/health", &said); err != nil {
+		return err
+	}
+	if fmt.Sprint(said.Health) != "true" {
+		return fmt.Errorf("ask %s/health: it is not healthy", endpoint)
+	}
+	return nil
 }
 
 // alarms are the alarms of all members, by ID. The question goes through the log: one member is asked for all.

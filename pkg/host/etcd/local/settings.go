@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -135,7 +136,7 @@ func (s settings) clientURLs() []string {
 			far = append(far, p.String())
 		}
 	}
-	out := append(near, far...)
+	out := slices.Concat(near, far)
 	for _, u := range strings.Split(s["advertise-client-urls"], ",") {
 		if u = strings.TrimSpace(u); u != "" {
 			out = append(out, u)
