@@ -33,7 +33,7 @@ var layers = [][]string{
 }
 
 // pure are the packages without a client, a host or a clock. What they import of this project has to be pure too.
-var pure = []string{"pkg/version", "pkg/event", "pkg/cluster", "pkg/knowledge", "pkg/plan", "pkg/preflight"}
+var pure = []string{"pkg/version", "pkg/event", "pkg/cluster", "pkg/knowledge", "pkg/manifest", "pkg/plan", "pkg/preflight"}
 
 // impure are the imports, and what lies below them, that a pure package cannot have.
 var impure = []string{"k8s.io/client-go", "os", "net", "syscall"}
