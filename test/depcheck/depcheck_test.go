@@ -20,8 +20,8 @@ const module = "github.com/kubectl-upgrade/kubectl-upgrade/"
 var layers = [][]string{
 	{"pkg/version", "pkg/event", "pkg/buildinfo"},
 	{"pkg/cluster", "pkg/knowledge"},
-	{"pkg/hostaction"},                            // the actions are values: a plan is made of them
-	{"pkg/plan", "pkg/preflight", "pkg/manifest"}, // up to here: pure
+	{"pkg/hostaction", "pkg/manifest"}, // the actions are values: a plan is made of them, and of the texts that they put in place
+	{"pkg/plan", "pkg/preflight"},      // up to here: pure
 	{"pkg/kube", "pkg/record", "pkg/host/...", "pkg/migrate/..."},
 	{"pkg/agent", "pkg/node", "pkg/probe"},
 	{"pkg/observe", "pkg/etcd"},
@@ -33,7 +33,7 @@ var layers = [][]string{
 }
 
 // pure are the packages without a client, a host or a clock. What they import of this project has to be pure too.
-var pure = []string{"pkg/version", "pkg/event", "pkg/cluster", "pkg/plan", "pkg/preflight"}
+var pure = []string{"pkg/version", "pkg/event", "pkg/cluster", "pkg/knowledge", "pkg/manifest", "pkg/plan", "pkg/preflight"}
 
 // impure are the imports, and what lies below them, that a pure package cannot have.
 var impure = []string{"k8s.io/client-go", "os", "net", "syscall"}

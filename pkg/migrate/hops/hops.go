@@ -9,43 +9,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
-// minors are all that were ever released, in order; etcd is upgraded from each to the next.
-var minors = []string{"2.3", "3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7"}
-
-// safe are the first patch releases that may work on data, and why.
-var safe = map[string]struct {
-	patch int
-	why   string
-}{
-	"2.3": {0, ""},
-	"3.0": {17, "earlier ones migrated v2 data wrongly, https://github.com/etcd-io/etcd/pull/6794"},
-	"3.1": {0, ""},
-	"3.2": {10, "earlier ones corrupt the list of free pages, https://github.com/etcd-io/etcd/issues/8813"},
-	"3.3": {21, "earlier ones can lose the index that they have applied, https://github.com/etcd-io/etcd/pull/11652"},
-	"3.4": {8, "earlier ones can lose the index that they have applied, https://github.com/etcd-io/etcd/pull/11652"},
-	"3.5": {26, "earlier ones leave members in the database that are gone, https://github.com/etcd-io/etcd/issues/20967"},
-	"3.6": {11, "3.7 asks for this one at least; earlier ones can corrupt data, https://github.com/etcd-io/etcd/issues/20650"},
-	"3.7": {0, ""},
-}
-
 // Minor gives "3.5" for "3.5", "v3.5.1" and "3.5.1".
-func Minor(s string) (string, error) {
-	parts := strings.Split(strings.TrimPrefix(s, "v"), ".")
-	if len(parts) < 2 {
-		return "", fmt.Errorf("parse etcd version %q: want 3.5 or 3.5.26", s)
-	}
-	m := parts[0] + "." + parts[1]
-	if !slices.Contains(minors, m) {
-		return "", fmt.Errorf("etcd %s is not known: known are %s", m, strings.Join(minors, ", "))
-	}
-	return m, nil
-}
+func Minor(s string) (string, error) { return knowledge.EtcdMinor(s) }
 
 // Compare orders minors.
-func Compare(a, b string) int { return slices.Index(minors, a) - slices.Index(minors, b) }
+func Compare(a, b string) int { return index(a) - index(b) }
 
 // Next is the minor after one, empty after the newest.
 func Next(minor string) string { return neighbour(minor, 1) }
@@ -53,8 +25,10 @@ func Next(minor string) string { return neighbour(minor, 1) }
 // Previous is the minor before one, empty before the oldest.
 func Previous(minor string) string { return neighbour(minor, -1) }
 
+func index(minor string) int { return slices.Index(knowledge.EtcdMinors(), minor) }
+
 func neighbour(minor string, by int) string {
-	n := slices.Index(minors, minor)
+	minors, n := knowledge.EtcdMinors(), index(minor)
 	if n < 0 || n+by < 0 || n+by >= len(minors) {
 		return ""
 	}
@@ -63,11 +37,11 @@ func neighbour(minor string, by int) string {
 
 // Between lists the minors after from, up to to.
 func Between(from, to string) []string {
-	i, j := slices.Index(minors, from), slices.Index(minors, to)
+	i, j := index(from), index(to)
 	if i < 0 || j <= i {
 		return nil
 	}
-	return slices.Clone(minors[i+1 : j+1])
+	return knowledge.EtcdMinors()[i+1 : j+1]
 }
 
 // Binaries are the servers that are at hand.
@@ -105,8 +79,8 @@ func (b *Binaries) Get(minor string) (path, v string, err error) {
 	if have.IsZero() {
 		return "", "", fmt.Errorf("%w: %s in %s", ErrMissing, minor, b.dir)
 	}
-	if s := safe[minor]; have.Patch < s.patch {
-		return "", "", fmt.Errorf("%w: %s is older than %s.%d; %s", ErrMissing, have.Bare(), minor, s.patch, s.why)
+	if err := knowledge.Unfit(have, knowledge.Run, knowledge.BeforeNext); err != nil {
+		return "", "", fmt.Errorf("%w: %w", ErrMissing, err)
 	}
 	return filepath.Join(b.dir, "etcd-"+have.Bare()), have.Bare(), nil
 }

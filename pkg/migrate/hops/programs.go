@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
@@ -17,7 +18,7 @@ func Programs(dir string, versions []string) ([]string, error) {
 		return nil, err
 	}
 	if len(versions) == 0 {
-		for _, m := range minors {
+		for _, m := range knowledge.EtcdMinors() {
 			if v := b.versions[m]; !v.IsZero() {
 				versions = append(versions, v.Bare())
 			}
