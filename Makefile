@@ -13,11 +13,14 @@ AGENT_IMAGE ?=
 PLATFORMS ?=
 HOPS ?=
 REGISTRY ?=
+# Where the image of etcd-migrate is, which the plugin takes as its default for etcd's sake.
+ETCD_MIGRATE_IMAGE ?=
 TOPOLOGY ?= basic
 NAME ?= $(TOPOLOGY)
 SCENARIO ?= basic
 
-STAMP := -X $(MODULE)/pkg/buildinfo.version=$(VERSION) -X $(MODULE)/pkg/buildinfo.commit=$(COMMIT) -X $(MODULE)/pkg/buildinfo.agentImage=$(AGENT_IMAGE)
+STAMP := -X $(MODULE)/pkg/buildinfo.version=$(VERSION) -X $(MODULE)/pkg/buildinfo.commit=$(COMMIT) -X $(MODULE)/pkg/buildinfo.agentImage=$(AGENT_IMAGE) \
+	-X $(MODULE)/pkg/buildinfo.etcdMigrateImage=$(ETCD_MIGRATE_IMAGE)
 LAB := go -C hack/lab run .
 
 .PHONY: help
