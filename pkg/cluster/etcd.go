@@ -16,6 +16,18 @@ type Etcd struct {
 	Members []EtcdMember `json:"members"`
 	// Clients are the API servers, by node, and what each of them says to etcd.
 	Clients []EtcdClient `json:"clients,omitempty"`
+	// Views are what the hosts say of the members, by node: they have to agree.
+	Views []EtcdView `json:"views,omitempty"`
+}
+
+// EtcdView is what one host says of the members.
+type EtcdView struct {
+	Node      string `json:"node"`
+	ClusterID string `json:"clusterID,omitempty"`
+	// Members are IDs, in order.
+	Members []string `json:"members,omitempty"`
+	// Error is why the members could not be asked from there.
+	Error string `json:"error,omitempty"`
 }
 
 // EtcdRun is how a member is run.
