@@ -25,6 +25,8 @@ type EtcdHost struct {
 	Process *cluster.EtcdProcess `json:"process,omitempty"`
 	// Client is nil where no API server runs.
 	Client *cluster.EtcdClient `json:"client,omitempty"`
+	// Releases are those whose programs etcd-migrate has brought to the host.
+	Releases []version.Version `json:"releases,omitempty"`
 	// Error is why the members could not be asked.
 	Error string `json:"error,omitempty"`
 }

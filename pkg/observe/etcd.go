@@ -2,14 +2,19 @@ package observe
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"maps"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 )
 
 // EtcdNodes names the nodes that have to do with etcd: those of the control plane, and those at whose addresses API servers find a member.
@@ -125,4 +130,20 @@ func hostOf(address string) string {
 		return h
 	}
 	return address
+}
+
+// EtcdRestarts gives a mark that changes when a static pod of etcd or an API server is started anew, wherever that is.
+func EtcdRestarts(ctx context.Context, c *kube.Client) (string, error) {
+	list, err := c.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: "tier=control-plane,component in (etcd,kube-apiserver)"})
+	if err != nil {
+		return "", fmt.Errorf("list static pods: %w", err)
+	}
+	var ids []string
+	for _, p := range list.Items {
+		for _, s := range p.Status.ContainerStatuses {
+			ids = append(ids, s.ContainerID)
+		}
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, ","), nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/manifest"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
@@ -135,6 +136,7 @@ func ForEtcd(in EtcdInput) (*Plan, error) {
 	if in.Saved != nil {
 		b.leader = in.Saved.Leaders.Etcd
 	}
+	b.leads = b.leader
 	from := EtcdVersion(c.Etcd)
 	if in.To.Less(from) {
 		from = NewestEtcdVersion(c.Etcd)
@@ -190,8 +192,8 @@ type etcdBuilder struct {
 	*builder
 	etcd  EtcdInput
 	state map[string]cluster.EtcdMember
-	// images are those to be pulled, by node, in order.
-	images  map[string][]string
+	// leads is the member that leads before anything is done.
+	leads   string
 	changes []EtcdChange
 }
 
@@ -231,13 +233,13 @@ func (b *etcdBuilder) hop(i int, h knowledge.Hop) ([]Phase, error) {
 	members := b.members()
 	var done []string
 	for _, m := range members {
-		if m.Version == h.To && m.Error == "" {
+		if passed(m, h) && m.Error == "" {
 			done = append(done, m.Name)
 		}
 	}
 	ahead := false
 	for _, m := range members {
-		if b.passed(m, h) {
+		if passed(m, h) {
 			ahead = ahead || m.Version != h.To
 			continue
 		}
@@ -264,8 +266,8 @@ func (b *etcdBuilder) hop(i int, h knowledge.Hop) ([]Phase, error) {
 }
 
 // passed tells whether a member has nothing to do in a hop.
-func (b *etcdBuilder) passed(m cluster.EtcdMember, h knowledge.Hop) bool {
-	if m.Error != "" || m.Version.IsZero() {
+func passed(m cluster.EtcdMember, h knowledge.Hop) bool {
+	if m.Version.IsZero() {
 		return false
 	}
 	if h.Kind == knowledge.Downgrade {
@@ -280,11 +282,12 @@ func (b *etcdBuilder) replace(id string, m cluster.EtcdMember, h knowledge.Hop, 
 	if m.Process == nil || m.Node == "" {
 		return g, fmt.Errorf("plan etcd: member %s runs on no node of the cluster", m.Name)
 	}
-	next, notes, err := EditEtcd(m, h, b.etcd.Images[h.To][m.Node])
+	changed, err := edit(m, h.To, b.etcd.Images[h.To][m.Node])
 	if err != nil {
 		return g, fmt.Errorf("plan etcd: member %s: %w", m.Name, err)
 	}
-	b.change(m, next, h.To, notes)
+	next := changed.EtcdMember
+	b.change(m, changed, h.To)
 	if len(b.state) > 1 {
 		prefer := slices.DeleteFunc(slices.Clone(done), func(n string) bool { return n == m.Name })
 		if b.leader == m.Name && len(prefer) > 0 {
@@ -320,9 +323,13 @@ func replacement(m, next cluster.EtcdMember, h knowledge.Hop, access hostaction.
 }
 
 // change keeps for the reader what becomes of each file.
-func (b *etcdBuilder) change(m, next cluster.EtcdMember, to version.Version, notes []string) {
+func (b *etcdBuilder) change(m cluster.EtcdMember, next edited, to version.Version) {
+	var notes []string
+	for _, c := range next.changes {
+		notes = append(notes, c.String())
+	}
 	for i, f := range m.Process.Files {
-		if diff := diffOf(f, next.Process.Files[i].Text); diff != "" {
+		if diff := manifest.Diff(f.Path, []byte(f.Text), []byte(next.Process.Files[i].Text)); diff != "" {
 			b.changes = append(b.changes, EtcdChange{Member: m.Name, Node: m.Node, To: to, Path: f.Path, Diff: diff, Notes: notes})
 			notes = nil
 		}
@@ -406,7 +413,7 @@ func (b *etcdBuilder) prepare() []Phase {
 		id := "prepare/" + m.Node
 		g := Group{ID: id, Title: m.Node}
 		for i, h := range b.etcd.Hops {
-			if b.passed(m, h) {
+			if passed(m, h) {
 				continue
 			}
 			image := b.etcd.Images[h.To][m.Node]
@@ -432,7 +439,7 @@ func (b *etcdBuilder) backup() EtcdBackup {
 		}
 	}
 	node := b.asker()
-	if l, ok := b.in.Cluster.Etcd.Member(b.leader); ok && l.Node != "" {
+	if l, ok := b.in.Cluster.Etcd.Member(b.leads); ok && l.Node != "" {
 		node = l.Node
 	}
 	return EtcdBackup{Node: node, Path: path.Join(b.etcd.Options.BackupDir, b.etcd.SnapshotName)}
@@ -553,8 +560,8 @@ func (b *etcdBuilder) why() []string {
 		out = append(out, "two members have no quorum without either of them: the API is away while one restarts, some seconds each time")
 	default:
 		out = append(out, fmt.Sprintf("one of %d members at a time is down for its restart: the others are a quorum", n))
-		if l, ok := b.in.Cluster.Etcd.Leader(); ok {
-			out = append(out, l.Name+" leads and comes last; before, it gives the leadership to a member that is done")
+		if b.leads != "" {
+			out = append(out, b.leads+" leads and comes last; before, it gives the leadership to a member that is done")
 		}
 	}
 	return out

@@ -161,6 +161,8 @@ func (p *Plan) Title() string {
 		return fmt.Sprintf("Upgrade %s to %s", p.From, p.To)
 	case p.To.IsZero():
 		return "Take nodes back"
+	case p.Etcd != nil:
+		return "Give up the upgrade of etcd to " + p.To.Bare()
 	}
 	return fmt.Sprintf("Give up the upgrade to %s", p.To)
 }

@@ -36,8 +36,10 @@ type EtcdInput struct {
 type EtcdImage struct {
 	Node    string
 	Version version.Version
-	// Tried are the references, and Errors what the container runtime said of each; no errors when one of them could be had.
-	Tried, Errors []string
+	// Program is set where it is no image but a program that etcd-migrate brings along.
+	Program bool
+	// Errors are what the container runtime said of each reference; none when one of them could be had.
+	Errors []string
 }
 
 // EtcdSetting is a problem of a member's settings.
@@ -412,6 +414,12 @@ func etcdImages(in EtcdInput) []Finding {
 	var out []Finding
 	for _, i := range in.Images {
 		if len(i.Errors) == 0 {
+			continue
+		}
+		if i.Program {
+			out = append(out, Finding{ID: "etcd-program-missing", Severity: Error, Object: fmt.Sprintf("node %q", i.Node),
+				Message: fmt.Sprintf("there is no program of etcd %s for it: %s", i.Version.Bare(), strings.Join(i.Errors, "; ")),
+				Fix:     "choose a release that the image brings, or name an image of etcd-migrate that has it: --etcd-migrate-image"})
 			continue
 		}
 		out = append(out, Finding{ID: "etcd-image-missing", Severity: Error, Object: fmt.Sprintf("node %q", i.Node),

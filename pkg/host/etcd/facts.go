@@ -17,6 +17,7 @@ func (h Host) Facts(ctx context.Context, a hostaction.EtcdFacts) (hostaction.Etc
 	}
 	defer sd.Close()
 	var out hostaction.EtcdHost
+	out.Releases = h.tool().Releases()
 	if out.Client, err = local.Server(); err != nil {
 		return out, err
 	}
