@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -69,14 +70,27 @@ func (a *Agents) Ensure(ctx context.Context, server version.Version) error {
 		}
 	case err != nil:
 		return fmt.Errorf("get DaemonSet %s/%s: %w", Namespace, name, err)
-	case have.Spec.Template.Spec.Containers[0].Image != a.opts.Image:
-		// Left by an earlier run with another image: the pods are replaced as a whole.
+	case !sameAgent(have.Spec.Template.Spec, t.Spec):
+		// Left by an earlier run with other images, or for other nodes: the pods are replaced as a whole.
 		if err := a.Remove(ctx); err != nil {
 			return err
 		}
 		return a.Ensure(ctx, server)
 	}
 	return nil
+}
+
+// sameAgent tells whether a DaemonSet that is there has the images and the nodes that are wanted.
+func sameAgent(have, want corev1.PodSpec) bool {
+	return slices.Equal(images(have), images(want)) && equality.Semantic.DeepEqual(have.Affinity, want.Affinity)
+}
+
+func images(s corev1.PodSpec) []string {
+	var out []string
+	for _, c := range slices.Concat(s.InitContainers, s.Containers) {
+		out = append(out, c.Name+"="+c.Image)
+	}
+	return out
 }
 
 // awaitsServiceAccount tells the race of a namespace so new that its default service account is not there yet;
@@ -206,17 +220,22 @@ func isReady(p corev1.Pod) bool {
 
 // notReadyCause says why a pod is not ready, and whether it is because its image cannot be had.
 func notReadyCause(p corev1.Pod) (cause string, pull bool) {
-	for _, s := range p.Status.ContainerStatuses {
+	for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
+		what := "agent"
+		if s.Name == migrate {
+			what = migrate
+		}
 		if w := s.State.Waiting; w != nil {
 			switch w.Reason {
 			case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull":
-				return fmt.Sprintf("agent image %q cannot be pulled: %s", s.Image, w.Message), true
+				return fmt.Sprintf("%s image %q cannot be pulled: %s", what, s.Image, w.Message), true
 			case "ContainerCreating", "PodInitializing":
 			default:
 				return strings.TrimSpace(fmt.Sprintf("agent pod %s waits: %s %s", p.Name, w.Reason, w.Message)), false
 			}
 		}
-		if t := s.State.Terminated; t != nil {
+		// An init container that ended well has done what it is for.
+		if t := s.State.Terminated; t != nil && (what != migrate || t.ExitCode != 0) {
 			return strings.TrimSpace(fmt.Sprintf("agent pod %s ended with exit code %d: %s", p.Name, t.ExitCode, t.Message)), false
 		}
 	}

@@ -2,6 +2,8 @@
 package agent
 
 import (
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +20,10 @@ const (
 	madeByUs  = "kubectl-upgrade"
 	// WorkDir is where the agent keeps its binary, requests, logs and results on each host. It is mounted at the same path in the pod.
 	WorkDir = "/var/lib/kubectl-upgrade"
+	// EtcdDir is where etcd-migrate and the programs of etcd's releases are on each host.
+	EtcdDir = WorkDir + "/etcd"
+	// migrate is the init container that brings them.
+	migrate = "etcd-migrate"
 )
 
 // Options say where the agent's image comes from.
@@ -26,6 +32,10 @@ type Options struct {
 	PullPolicy corev1.PullPolicy
 	// PullSecrets are names of secrets in the agent's namespace. The namespace has to exist with them before.
 	PullSecrets []string
+	// EtcdMigrate, if not empty, is the image that brings etcd-migrate and the programs of etcd's releases to each host, under EtcdDir.
+	EtcdMigrate string
+	// Nodes, if not empty, are the only nodes to have an agent.
+	Nodes []string
 }
 
 func labels() map[string]string {
@@ -106,8 +116,48 @@ func podTemplate(o Options, server version.Version) corev1.PodTemplateSpec {
 			},
 		},
 	}
+	template.Spec.InitContainers = initContainers(o)
+	template.Spec.Affinity = affinity(o.Nodes)
 	unconfine(&template, server)
 	return template
+}
+
+// initContainers has the image bring its programs to the host: what runs there in a transient unit cannot look into an image.
+func initContainers(o Options) []corev1.Container {
+	if o.EtcdMigrate == "" {
+		return nil
+	}
+	no, yes, root := false, true, int64(0)
+	return []corev1.Container{{
+		Name:            migrate,
+		Image:           o.EtcdMigrate,
+		ImagePullPolicy: o.PullPolicy,
+		Args:            []string{"install", EtcdDir},
+		SecurityContext: &corev1.SecurityContext{
+			RunAsUser:                &root,
+			ReadOnlyRootFilesystem:   &yes,
+			AllowPrivilegeEscalation: &no,
+			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			SELinuxOptions:           &corev1.SELinuxOptions{Type: "spc_t"},
+		},
+		VolumeMounts: []corev1.VolumeMount{{Name: "work", MountPath: WorkDir}},
+	}}
+}
+
+// affinity keeps the agent to some nodes, by their names: labels are anybody's to change. A field takes one value, and any of the terms will do.
+func affinity(nodes []string) *corev1.Affinity {
+	if len(nodes) == 0 {
+		return nil
+	}
+	var terms []corev1.NodeSelectorTerm
+	for _, n := range slices.Sorted(slices.Values(nodes)) {
+		terms = append(terms, corev1.NodeSelectorTerm{MatchFields: []corev1.NodeSelectorRequirement{
+			{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{n}},
+		}})
+	}
+	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: terms},
+	}}
 }
 
 // priority is the class of the agent's pods. Servers before 1.17 admit the critical ones in kube-system only,

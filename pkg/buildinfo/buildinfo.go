@@ -5,9 +5,10 @@ import "runtime/debug"
 
 // The linker sets these with -X; nothing else writes them. See the Makefile.
 var (
-	version    string
-	commit     string
-	agentImage string
+	version          string
+	commit           string
+	agentImage       string
+	etcdMigrateImage string
 )
 
 // Version is the release that this binary belongs to, or "dev".
@@ -18,6 +19,9 @@ func Commit() string { return pick(commit, revision()) }
 
 // AgentImage is the image of the host agent that belongs to this binary, or "" when its build was not told.
 func AgentImage() string { return agentImage }
+
+// EtcdMigrateImage is the image of etcd-migrate that belongs to this binary, or "" when its build was not told.
+func EtcdMigrateImage() string { return etcdMigrateImage }
 
 func pick(values ...string) string {
 	for _, v := range values {

@@ -50,12 +50,22 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 
 // addCommon adds what every command needs that works on nodes: output, agent and drains.
 func (f *upgradeFlags) addCommon(fs *pflag.FlagSet) {
+	f.addAgent(fs)
+	f.addDrain(fs)
+}
+
+// addAgent adds what every command needs that sends an agent.
+func (f *upgradeFlags) addAgent(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.output, "output", "o", "", "Output format: json, or nothing for text. With json, standard output has one report and nothing else.")
 	fs.StringVar(&f.agentImage, "agent-image", buildinfo.AgentImage(), "Image of the agent that does the work on the hosts. The default is the one that belongs to this release, if its build was told where it is.")
 	fs.StringVar(&f.agentPullPolicy, "agent-pull-policy", string(corev1.PullIfNotPresent), "Pull policy of the agent's image: Always, IfNotPresent or Never.")
 	fs.StringSliceVar(&f.agentPullSecrets, "agent-pull-secret", nil, "Secrets in namespace "+agent.Namespace+" to pull the agent's image with. The namespace has to exist with them before.")
 	fs.DurationVar(&f.agentTimeout, "agent-timeout", 2*time.Minute, "How long to wait for the agent to be ready on every node.")
 	fs.BoolVar(&f.keepAgent, "keep-agent", false, "Leave the agent in the cluster at the end.")
+}
+
+// addDrain adds the choices that drains leave to the operator.
+func (f *upgradeFlags) addDrain(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.deleteEmptyDir, "delete-emptydir-data", false, "Let drains evict pods with emptyDir volumes, whose data is lost.")
 	fs.BoolVar(&f.force, "force", false, "Let drains delete pods that no controller starts again.")
 	fs.BoolVar(&f.disableEviction, "disable-eviction", false, "Let drains delete pods instead of evicting them. This passes over every disruption budget.")
@@ -66,7 +76,7 @@ func (f *upgradeFlags) addCommon(fs *pflag.FlagSet) {
 // options checks the flags. Nothing is sent to the cluster before they are all right.
 func (f *upgradeFlags) options() (upgrade.Options, error) {
 	o := upgrade.Options{
-		Agent:        agent.Options{Image: f.agentImage, PullPolicy: corev1.PullPolicy(f.agentPullPolicy), PullSecrets: f.agentPullSecrets},
+		Agent:        f.agentOptions(),
 		AgentTimeout: f.agentTimeout,
 		KeepAgent:    f.keepAgent,
 		Plan: plan.Options{
@@ -80,22 +90,32 @@ func (f *upgradeFlags) options() (upgrade.Options, error) {
 	if err := f.workers(&o); err != nil {
 		return o, err
 	}
+	if f.drainTimeout <= 0 {
+		return o, fmt.Errorf("--drain-timeout: %s is not a time to wait for: want more than zero", f.drainTimeout)
+	}
+	return o, f.checkAgent(&o)
+}
+
+func (f *upgradeFlags) agentOptions() agent.Options {
+	return agent.Options{Image: f.agentImage, PullPolicy: corev1.PullPolicy(f.agentPullPolicy), PullSecrets: f.agentPullSecrets}
+}
+
+// checkAgent checks the flags of addAgent.
+func (f *upgradeFlags) checkAgent(o *upgrade.Options) error {
 	switch o.Agent.PullPolicy {
 	case corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
 	default:
-		return o, fmt.Errorf("--agent-pull-policy: %q is none of Always, IfNotPresent, Never", f.agentPullPolicy)
+		return fmt.Errorf("--agent-pull-policy: %q is none of Always, IfNotPresent, Never", f.agentPullPolicy)
 	}
 	switch {
 	case f.output != "" && f.output != "json":
-		return o, fmt.Errorf("--output: %q is not known: want json", f.output)
+		return fmt.Errorf("--output: %q is not known: want json", f.output)
 	case f.agentImage == "":
-		return o, fmt.Errorf("--agent-image: this build does not know where its agent's image is: name it, such as --agent-image=registry.example/host-agent:v1.0.0")
-	case f.drainTimeout <= 0:
-		return o, fmt.Errorf("--drain-timeout: %s is not a time to wait for: want more than zero", f.drainTimeout)
+		return fmt.Errorf("--agent-image: this build does not know where its agent's image is: name it, such as --agent-image=registry.example/host-agent:v1.0.0")
 	case f.agentTimeout <= 0:
-		return o, fmt.Errorf("--agent-timeout: %s is not a time to wait for: want more than zero", f.agentTimeout)
+		return fmt.Errorf("--agent-timeout: %s is not a time to wait for: want more than zero", f.agentTimeout)
 	}
-	return o, nil
+	return nil
 }
 
 func (f *upgradeFlags) versions(o *upgrade.Options) error {

@@ -32,7 +32,9 @@ type runner struct {
 	noProbe bool
 	// planFile is the file of a saved plan, and typed are the flags as they were given, then as the plan brings them.
 	planFile string
-	typed    *pflag.FlagSet
+	// verb is "etcd" for its commands; empty for those of the cluster.
+	verb  string
+	typed *pflag.FlagSet
 
 	report report.Report
 	empty  bool
@@ -107,7 +109,7 @@ func (r *runner) upgrade(ctx context.Context) error {
 		return nil
 	}
 	if r.empty {
-		return u.Forget(ctx, p.To)
+		return u.Forget(ctx, p.Plan.Kind, p.To)
 	}
 	if err := r.confirm(ctx, v, fmt.Sprintf("Upgrade %s (%s) to %s?", named(p.Plan.Cluster.Context), p.Plan.Cluster.Server, p.Plan.To)); err != nil {
 		return err
@@ -190,6 +192,7 @@ func (r *runner) execute(ctx context.Context, client *kube.Client, v ui.View, u 
 		return err
 	}
 	r.report.Steps, r.report.Nodes = outcome.Steps, report.Nodes(outcome.Steps)
+	r.report.Etcd = etcdDone(u)
 	err = r.ended(outcome)
 	v.Pause(func() {
 		report.Summary(r.in.ErrOut, &r.report)
@@ -198,6 +201,18 @@ func (r *runner) execute(ctx context.Context, client *kube.Client, v ui.View, u 
 		}
 	})
 	return err
+}
+
+// etcdDone is what was done to etcd; nil when that is nothing.
+func etcdDone(u *upgrade.Upgrade) *report.EtcdDone {
+	d := &report.EtcdDone{}
+	for _, f := range u.Found() {
+		d.Add(f.Step, f.Out)
+	}
+	if d.Empty() {
+		return nil
+	}
+	return d
 }
 
 func (r *runner) ended(o engine.Outcome) error {
@@ -238,7 +253,7 @@ func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outc
 // command is what the user typed, to be typed again. A saved plan that was begun is stale; what it brought is asked for by flags then.
 func (r *runner) command() string {
 	if r.planFile != "" {
-		return r.withoutPlan("cluster", "plan")
+		return r.withoutPlan(r.runVerb(), "plan")
 	}
 	words := []string{"kubectl", "upgrade"}
 	for _, a := range r.in.Args {

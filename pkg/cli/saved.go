@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -25,11 +26,15 @@ func (r *runner) loadPlan() (*plan.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--plan: %w", err)
 	}
-	p, err := plan.Read(text)
+	p, err := plan.Read(text, r.kind())
 	if err != nil {
 		return nil, fmt.Errorf("--plan %s: %w", r.planFile, err)
 	}
-	for _, c := range choices(p) {
+	pick := choices
+	if p.Kind == plan.EtcdKind {
+		pick = etcdChoices
+	}
+	for _, c := range pick(p) {
 		if r.typed.Changed(c.flag) {
 			return nil, fmt.Errorf("--%s: the plan in %s decides that: leave the flag out, or make a new plan with it", c.flag, r.planFile)
 		}
@@ -42,6 +47,19 @@ func (r *runner) loadPlan() (*plan.Plan, error) {
 	}
 	return p, nil
 }
+
+// kind is that of the plans that the command runs.
+func (r *runner) kind() string {
+	if r.verb == "" {
+		return plan.UpgradeKind
+	}
+	return plan.EtcdKind
+}
+
+// runVerb is the command that runs a plan, planVerb the one that makes it.
+func (r *runner) runVerb() string { return cmp.Or(r.verb, "cluster") }
+
+func (r *runner) planVerb() string { return strings.TrimSpace(r.verb + " plan") }
 
 // choice is a flag and what it has to be for a plan to be made again; an empty value leaves the flag's default.
 type choice struct{ flag, value string }
@@ -70,7 +88,7 @@ func choices(p *plan.Plan) []choice {
 
 // explainStale gives the error and the commands that lead on.
 func (r *runner) explainStale(v ui.View, stale *upgrade.StaleError) error {
-	r.report.Next = r.withoutPlan("plan", "plan", "output", "yes", "dry-run", "no-probe", "keep-agent") + " -o json > " + quote(r.planFile)
+	r.report.Next = r.withoutPlan(r.planVerb(), "plan", "output", "yes", "dry-run", "no-probe", "keep-agent") + " -o json > " + quote(r.planFile)
 	v.Pause(func() {
 		fmt.Fprintf(r.in.ErrOut, "\nto make a new plan: %s\nto go on with a plan that was begun and cut short: %s\n", r.report.Next, r.command())
 	})
@@ -80,7 +98,7 @@ func (r *runner) explainStale(v ui.View, stale *upgrade.StaleError) error {
 // withoutPlan writes a command with all flags that are not as by default, but for some: those that were typed, and those that the
 // saved plan brought.
 func (r *runner) withoutPlan(command string, except ...string) string {
-	words := []string{"kubectl", "upgrade", command}
+	words := append([]string{"kubectl", "upgrade"}, strings.Fields(command)...)
 	r.typed.Visit(func(f *pflag.Flag) {
 		value := f.Value.String()
 		if list, ok := f.Value.(pflag.SliceValue); ok {

@@ -22,6 +22,8 @@ type Cluster struct {
 	Leaders Leaders  `json:"leaders,omitzero"`
 	Addons  []Addon  `json:"addons,omitempty"`
 	Budgets []Budget `json:"budgets,omitempty"`
+	// Etcd is nil when nobody asked for it.
+	Etcd *Etcd `json:"etcd,omitempty"`
 }
 
 // KubeadmConfig is what kubeadm itself recorded in the kubeadm-config ConfigMap.
@@ -32,6 +34,9 @@ type KubeadmConfig struct {
 	ControlPlaneEndpoint string          `json:"controlPlaneEndpoint,omitempty"`
 	// ExternalEtcd is set when kubeadm does not run etcd itself.
 	ExternalEtcd bool `json:"externalEtcd,omitempty"`
+	// EtcdImageRepository and EtcdImageTag are what kubeadm was told of the image of its own etcd; empty where it decides by itself.
+	EtcdImageRepository string `json:"etcdImageRepository,omitempty"`
+	EtcdImageTag        string `json:"etcdImageTag,omitempty"`
 }
 
 // Leaders names a node per component that elects a leader; empty where it is not known.
@@ -52,13 +57,15 @@ const (
 
 // Node is one machine of the cluster.
 type Node struct {
-	Name          string `json:"name"`
-	UID           string `json:"uid"`
-	Role          Role   `json:"role"`
-	InternalIP    string `json:"internalIP,omitempty"`
-	Ready         bool   `json:"ready"`
-	NotReadyCause string `json:"notReadyCause,omitempty"`
-	Unschedulable bool   `json:"unschedulable,omitempty"`
+	Name       string `json:"name"`
+	UID        string `json:"uid"`
+	Role       Role   `json:"role"`
+	InternalIP string `json:"internalIP,omitempty"`
+	// Addresses are all that the node has: addresses and names.
+	Addresses     []string `json:"addresses,omitempty"`
+	Ready         bool     `json:"ready"`
+	NotReadyCause string   `json:"notReadyCause,omitempty"`
+	Unschedulable bool     `json:"unschedulable,omitempty"`
 	// CordonedByUs is set when the cordon carries our annotation, so that we may lift it.
 	CordonedByUs bool `json:"cordonedByUs,omitempty"`
 	// Marked is set when the node carries our taint for nodes that are still to be drained.
@@ -85,6 +92,8 @@ type StaticPod struct {
 	// Version is the image's tag when the tag is a Kubernetes version.
 	Version version.Version `json:"version"`
 	Ready   bool            `json:"ready"`
+	// EtcdServers are where an API server finds etcd.
+	EtcdServers []string `json:"etcdServers,omitempty"`
 }
 
 // Pod is one pod in the way of a drain.

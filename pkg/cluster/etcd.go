@@ -16,6 +16,18 @@ type Etcd struct {
 	Members []EtcdMember `json:"members"`
 	// Clients are the API servers, by node, and what each of them says to etcd.
 	Clients []EtcdClient `json:"clients,omitempty"`
+	// Views are what the hosts say of the members, by node: they have to agree.
+	Views []EtcdView `json:"views,omitempty"`
+}
+
+// EtcdView is what one host says of the members.
+type EtcdView struct {
+	Node      string `json:"node"`
+	ClusterID string `json:"clusterID,omitempty"`
+	// Members are IDs, in order.
+	Members []string `json:"members,omitempty"`
+	// Error is why the members could not be asked from there.
+	Error string `json:"error,omitempty"`
 }
 
 // EtcdRun is how a member is run.
@@ -56,11 +68,12 @@ type EtcdStatus struct {
 	StorageVersion version.Version `json:"storageVersion"`
 	DBSize         int64           `json:"dbSize,omitempty"`
 	DBInUse        int64           `json:"dbInUse,omitempty"`
-	Quota          int64           `json:"quota,omitempty"`
-	Revision       int64           `json:"revision,omitempty"`
-	RaftTerm       uint64          `json:"raftTerm,omitempty"`
-	RaftIndex      uint64          `json:"raftIndex,omitempty"`
-	AppliedIndex   uint64          `json:"appliedIndex,omitempty"`
+	// Quota is what the member says from 3.6 on, and before what its settings say, where it is on the host that was asked; negative without a limit.
+	Quota        int64  `json:"quota,omitempty"`
+	Revision     int64  `json:"revision,omitempty"`
+	RaftTerm     uint64 `json:"raftTerm,omitempty"`
+	RaftIndex    uint64 `json:"raftIndex,omitempty"`
+	AppliedIndex uint64 `json:"appliedIndex,omitempty"`
 	// Leases is their number; -1 when the member cannot tell.
 	Leases int      `json:"leases,omitempty"`
 	Alarms []string `json:"alarms,omitempty"`

@@ -25,12 +25,15 @@ type EtcdHost struct {
 	Process *cluster.EtcdProcess `json:"process,omitempty"`
 	// Client is nil where no API server runs.
 	Client *cluster.EtcdClient `json:"client,omitempty"`
+	// Releases are those whose programs etcd-migrate has brought to the host.
+	Releases []version.Version `json:"releases,omitempty"`
 	// Error is why the members could not be asked.
 	Error string `json:"error,omitempty"`
 }
 
 // EtcdAccess is how to talk to the members from a host.
 type EtcdAccess struct {
+	// Endpoints begin with that of the member on the host itself, where one is.
 	Endpoints []string `json:"endpoints"`
 	CAFile    string   `json:"caFile,omitempty"`
 	CertFile  string   `json:"certFile,omitempty"`
@@ -45,6 +48,8 @@ type EtcdSnapshot struct {
 	// Path is where on the host it goes; its directory is made.
 	Path    string `json:"path"`
 	DataDir string `json:"dataDir"`
+	// WALDir is where the log lies when that is outside of DataDir.
+	WALDir string `json:"walDir,omitempty"`
 }
 
 // EtcdVerify checks a snapshot on this host as EtcdSnapshot does. Output: Snapshot.
@@ -70,16 +75,21 @@ type Snapshot struct {
 	Took     time.Duration `json:"took"`
 }
 
-// FileChange replaces a file of the host whole. Before is the sum of what has to be there: another text means that somebody has changed it since
-// the plan was made, which is refused. A file that has its After already is left.
+// FileChange replaces a file of the host whole. Before is the SHA-256 of what has to be there, in lower-case hexadecimal, and empty where no file
+// may be: another text means that somebody has changed it since the plan was made, which is refused. A file that has its After already is left.
 type FileChange struct {
 	Path   string `json:"path"`
 	Before string `json:"before"`
 	After  string `json:"after"`
 }
 
-// EtcdReplace replaces the local member's program and settings by those of another release, waits until it serves as Version, and puts back what was there,
-// data included, when it does not. It refuses while a quorum would not be left without it. Output: EtcdReplaced.
+// EtcdReplace replaces the local member's program and settings by those of another release, waits until it serves as Version, and puts back what was there
+// when it does not. It refuses while a quorum would not be left without it; a cluster of two or of one cannot have one left. Output: EtcdReplaced.
+//
+// The data of a member that is alone is kept aside, as a generation of etcd-migrate's, and put back when the old program does not start on what the new
+// one has made of it. One of several goes back on its data as they are, which the old program takes as long as the cluster has not agreed on the new
+// version: it has promised the others to remember what it voted for and stored, and older data would break that. What was replaced besides is kept in
+// /var/lib/kubectl-upgrade-etcd until the next replacement.
 type EtcdReplace struct {
 	Name    string          `json:"name"`
 	Version version.Version `json:"version"`
@@ -89,14 +99,13 @@ type EtcdReplace struct {
 	// Files are the manifest of a static pod; of a service its unit, drop-ins, environment and configuration.
 	Files []FileChange `json:"files,omitempty"`
 	// Unit, Binary and Args are those of a service or a process. The new program is the bundled one of Version.
-	Unit   string   `json:"unit,omitempty"`
-	Binary string   `json:"binary,omitempty"`
-	Args   []string `json:"args,omitempty"`
-	Env    []string `json:"env,omitempty"`
-	Owner  string   `json:"owner,omitempty"`
-	// DataDir is kept aside as a generation of etcd-migrate's before the new program starts on it.
-	DataDir string `json:"dataDir"`
-	WALDir  string `json:"walDir,omitempty"`
+	Unit    string   `json:"unit,omitempty"`
+	Binary  string   `json:"binary,omitempty"`
+	Args    []string `json:"args,omitempty"`
+	Env     []string `json:"env,omitempty"`
+	Owner   string   `json:"owner,omitempty"`
+	DataDir string   `json:"dataDir"`
+	WALDir  string   `json:"walDir,omitempty"`
 	// Wait is how long the member may take to serve.
 	Wait time.Duration `json:"wait"`
 }
@@ -107,10 +116,12 @@ type EtcdReplaced struct {
 	Down time.Duration `json:"down"`
 	// Generation is the number of the kept data; zero when none was kept.
 	Generation int `json:"generation,omitempty"`
+	// Unit is the transient unit that a member without a service runs in from now on.
+	Unit string `json:"unit,omitempty"`
 }
 
-// EtcdAgree waits until every member is of Version, cluster and storage are of its minor, no alarm is raised, all have applied the same entries, have as many
-// leases, and the same hash of all keys at one revision. It changes nothing. Output: EtcdAgreement.
+// EtcdAgree waits until every member is of Version and a voter, cluster and storage are of its minor, no alarm is raised, all have applied the same entries, have
+// as many leases, and the same hash of all keys at one revision. What a release cannot tell is not asked of it. It changes nothing. Output: EtcdAgreement.
 type EtcdAgree struct {
 	Access  EtcdAccess      `json:"access"`
 	Version version.Version `json:"version"`
@@ -120,9 +131,12 @@ type EtcdAgree struct {
 
 // EtcdAgreement is what the members agree on.
 type EtcdAgreement struct {
-	Revision int64  `json:"revision"`
-	Hash     string `json:"hash,omitempty"`
-	Leases   int    `json:"leases"`
+	// Revision is where the hash was taken; before 3.0 it is the index of the v2 store.
+	Revision int64 `json:"revision"`
+	// Hash is empty up to 3.2, which cannot be asked for it at a revision.
+	Hash string `json:"hash,omitempty"`
+	// Leases is -1 up to 3.2, which cannot be asked for their number.
+	Leases int `json:"leases"`
 }
 
 // EtcdStop ends the local member and keeps it from being started, until EtcdStart. Output: none.
@@ -169,7 +183,10 @@ type EtcdRestore struct {
 
 // EtcdRollback puts back the data, files and program that a replacement, a migration or a restore has kept aside. Output: none.
 type EtcdRollback struct {
+	// Member is what was done: Files, Binary and Version are undone, and From is what serves afterwards.
 	Member EtcdReplace `json:"member"`
+	// Alone is as in EtcdStart.
+	Alone bool `json:"alone,omitempty"`
 }
 
 // EtcdDowngrade tells the cluster by etcd's own API to take its data back to the minor of Version, and waits until it says that it is ready. Output: none.

@@ -20,6 +20,10 @@ type clusterConfiguration struct {
 	ImageRepository      string `json:"imageRepository"`
 	ControlPlaneEndpoint string `json:"controlPlaneEndpoint"`
 	Etcd                 struct {
+		Local *struct {
+			ImageRepository string `json:"imageRepository"`
+			ImageTag        string `json:"imageTag"`
+		} `json:"local"`
 		External *struct {
 			Endpoints []string `json:"endpoints"`
 		} `json:"external"`
@@ -42,8 +46,12 @@ func kubeadmConfig(ctx context.Context, c *kube.Client) (cluster.KubeadmConfig, 
 	if err != nil {
 		return cluster.KubeadmConfig{}, fmt.Errorf("read kubernetesVersion in ConfigMap kube-system/kubeadm-config: %w", err)
 	}
-	return cluster.KubeadmConfig{
+	out := cluster.KubeadmConfig{
 		APIVersion: in.APIVersion, KubernetesVersion: v, ImageRepository: in.ImageRepository,
 		ControlPlaneEndpoint: in.ControlPlaneEndpoint, ExternalEtcd: in.Etcd.External != nil,
-	}, nil
+	}
+	if local := in.Etcd.Local; local != nil {
+		out.EtcdImageRepository, out.EtcdImageTag = local.ImageRepository, local.ImageTag
+	}
+	return out, nil
 }

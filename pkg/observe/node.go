@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,6 +37,9 @@ func node(n corev1.Node, pods []corev1.Pod, budgets []budget, where *placement) 
 	// A kubelet that reports nonsense leaves the version unknown; preflight then refuses the node.
 	out.KubeletVersion, _ = version.Parse(n.Status.NodeInfo.KubeletVersion)
 	for _, a := range n.Status.Addresses {
+		if a.Address != "" && !slices.Contains(out.Addresses, a.Address) {
+			out.Addresses = append(out.Addresses, a.Address)
+		}
 		if a.Type == corev1.NodeInternalIP && out.InternalIP == "" {
 			out.InternalIP = a.Address
 		}
@@ -89,6 +93,11 @@ func staticPod(p corev1.Pod) (cluster.StaticPod, bool) {
 	s := cluster.StaticPod{Component: component, Image: p.Spec.Containers[0].Image, Ready: nodes.PodReady(&p)}
 	if component != "etcd" {
 		s.Version, _ = version.Parse(Tag(s.Image))
+	}
+	for _, a := range slices.Concat(p.Spec.Containers[0].Command, p.Spec.Containers[0].Args) {
+		if servers, ok := strings.CutPrefix(a, "--etcd-servers="); ok && servers != "" {
+			s.EtcdServers = strings.Split(servers, ",")
+		}
 	}
 	return s, true
 }

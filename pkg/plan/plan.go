@@ -32,12 +32,14 @@ type Plan struct {
 	To      version.Version `json:"to"`
 	// Path is every version that the control plane goes through; the last is To.
 	Path []version.Version `json:"path"`
-	// Options are the operator's choices that the plan was made with.
-	Options Options `json:"options"`
+	// Options are the operator's choices that the plan was made with; those for etcd are in Etcd.
+	Options Options `json:"options,omitzero"`
 	// Leaders are the nodes whose replica of a component led when the plan was made. They decided the order of nodes.
 	Leaders cluster.Leaders `json:"leaders,omitzero"`
 	// Reasons say why the plan is as it is: the order of nodes, how often they are drained.
 	Reasons []string `json:"reasons,omitempty"`
+	// Etcd is set in a plan of EtcdKind.
+	Etcd *EtcdPlan `json:"etcd,omitempty"`
 	// Nodes says for every node where it stands and where it goes.
 	Nodes []NodeSummary `json:"nodes"`
 	// Phases run one after another; a plan without phases has nothing to do.
@@ -151,10 +153,16 @@ func (p *Plan) Steps() iter.Seq[Step] {
 // Title says in a few words what the plan does.
 func (p *Plan) Title() string {
 	switch {
+	case p.Kind == EtcdKind && p.To.Less(p.From):
+		return fmt.Sprintf("Downgrade etcd %s to %s", p.From.Bare(), p.To.Bare())
+	case p.Kind == EtcdKind:
+		return fmt.Sprintf("Upgrade etcd %s to %s", p.From.Bare(), p.To.Bare())
 	case p.Kind != AbortKind:
 		return fmt.Sprintf("Upgrade %s to %s", p.From, p.To)
 	case p.To.IsZero():
 		return "Take nodes back"
+	case p.Etcd != nil:
+		return "Give up the upgrade of etcd to " + p.To.Bare()
 	}
 	return fmt.Sprintf("Give up the upgrade to %s", p.To)
 }

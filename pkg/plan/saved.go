@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// Read reads a saved plan: one by itself, or the report of "kubectl upgrade plan -o json" that holds it. A plan whose digest is
+// Read reads a saved plan of a kind: one by itself, or the report of "kubectl upgrade plan -o json" that holds it. A plan whose digest is
 // not that of its content was changed by hand, and nobody has ever been shown it.
-func Read(saved []byte) (*Plan, error) {
+func Read(saved []byte, kind string) (*Plan, error) {
 	var doc struct {
 		APIVersion string          `json:"apiVersion"`
 		Kind       string          `json:"kind"`
@@ -21,7 +21,7 @@ func Read(saved []byte) (*Plan, error) {
 		return nil, fmt.Errorf("read plan: its apiVersion is %q, want %q", doc.APIVersion, APIVersion)
 	}
 	switch {
-	case doc.Kind == UpgradeKind:
+	case doc.Kind == kind:
 		doc.Plan = saved
 	case doc.Plan == nil:
 		return nil, fmt.Errorf("read plan: there is none in this %s", doc.Kind)
@@ -30,8 +30,8 @@ func Read(saved []byte) (*Plan, error) {
 	if err := json.Unmarshal(doc.Plan, &p); err != nil {
 		return nil, fmt.Errorf("read plan: %w", err)
 	}
-	if p.Kind != UpgradeKind {
-		return nil, fmt.Errorf("read plan: its kind is %q, want %q", p.Kind, UpgradeKind)
+	if p.Kind != kind {
+		return nil, fmt.Errorf("read plan: its kind is %q, want %q", p.Kind, kind)
 	}
 	have := p.Digest
 	if err := p.seal(); err != nil {

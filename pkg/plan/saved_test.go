@@ -31,7 +31,7 @@ func TestReadGivesTheSamePlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Read(text)
+		got, err := Read(text, UpgradeKind)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +53,7 @@ func TestReadRefuses(t *testing.T) {
 		"changed by hand":     {strings.Replace(string(good), `"node":"w-1"`, `"node":"w-2"`, 1), "digest"},
 		"cut short":           {string(good[:len(good)/2]), "not JSON"},
 	} {
-		if _, err := Read([]byte(tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := Read([]byte(tt.text), UpgradeKind); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want it to say %q", name, err, tt.want)
 		}
 	}

@@ -32,6 +32,8 @@ type Finding struct {
 	Message string `json:"message"`
 	// Fix is what to do about it.
 	Fix string `json:"fix,omitempty"`
+	// Link is where it is told of.
+	Link string `json:"link,omitempty"`
 }
 
 // Input is all that preflight judges.

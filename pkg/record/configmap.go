@@ -41,7 +41,7 @@ func configMap(r *Run, token string, packedPlan []byte) (*corev1.ConfigMap, erro
 	cm := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: runName, Namespace: metav1.NamespaceSystem},
 		Data: map[string]string{
-			"id": r.ID, "cluster": r.ClusterUID, "token": token, "state": string(r.State), "holder": r.Holder, "command": r.Command,
+			"id": r.ID, "cluster": r.ClusterUID, "token": token, "kind": r.Of(), "state": string(r.State), "holder": r.Holder, "command": r.Command,
 			"from": r.From.String(), "to": r.To.String(), "digest": r.Digest, "started": written(r.Started), "updated": written(r.Updated),
 		},
 		BinaryData: map[string][]byte{},
@@ -92,7 +92,7 @@ func size(cm *corev1.ConfigMap) int {
 // readConfigMap reads what configMap wrote. Fields that a later release added are passed by.
 func readConfigMap(cm *corev1.ConfigMap) (*Run, error) {
 	d := cm.Data
-	r := &Run{ID: d["id"], ClusterUID: d["cluster"], State: State(d["state"]), Holder: d["holder"], Command: d["command"],
+	r := &Run{ID: d["id"], ClusterUID: d["cluster"], Kind: d["kind"], State: State(d["state"]), Holder: d["holder"], Command: d["command"],
 		Digest: d["digest"], Error: d["error"], LeftOut: d["leftOut"], Started: read(d["started"]), Updated: read(d["updated"])}
 	r.From, _ = version.Parse(d["from"])
 	r.To, _ = version.Parse(d["to"])

@@ -29,7 +29,9 @@ type Run struct {
 	// ID names the run and its directory on the operator's machine.
 	ID         string `json:"id"`
 	ClusterUID string `json:"clusterUID"`
-	Holder     string `json:"holder"`
+	// Kind is that of the plan; empty in records of releases that knew one kind only.
+	Kind   string `json:"kind,omitempty"`
+	Holder string `json:"holder"`
 	// Command is what to type to go on.
 	Command string          `json:"command"`
 	From    version.Version `json:"from,omitzero"`
@@ -49,6 +51,14 @@ type Run struct {
 	Steps []Step `json:"steps,omitempty"`
 	// Journal has an entry for every step that was finished.
 	Journal []Entry `json:"journal,omitempty"`
+}
+
+// Of is the kind of upgrade that the run is of.
+func (r *Run) Of() string {
+	if r.Kind == "" {
+		return plan.UpgradeKind
+	}
+	return r.Kind
 }
 
 // Step is a step that runs.

@@ -131,7 +131,10 @@ func Findings(w io.Writer, fs []preflight.Finding) {
 		}
 		fmt.Fprintf(w, "%s [%s] %s%s\n", f.Severity, f.ID, printers.EscapeTerminal(object), printers.EscapeTerminal(f.Message))
 		if f.Fix != "" {
-			fmt.Fprintf(w, "  fix: %s\n", f.Fix)
+			fmt.Fprintf(w, "  fix: %s\n", printers.EscapeTerminal(f.Fix))
+		}
+		if f.Link != "" {
+			fmt.Fprintf(w, "  see: %s\n", f.Link)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/cli-runtime/pkg/printers"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
@@ -33,6 +34,9 @@ type Report struct {
 	Steps    []engine.Result     `json:"steps,omitempty"`
 	Nodes    []Node              `json:"nodes,omitempty"`
 	Probe    *Probe              `json:"probe,omitempty"`
+	// Etcd is what was done to etcd; Members are as they were found.
+	Etcd    *EtcdDone            `json:"etcd,omitempty"`
+	Members []cluster.EtcdMember `json:"members,omitempty"`
 	// State is the cluster after an upgrade was given up.
 	State   *State        `json:"state,omitempty"`
 	Started time.Time     `json:"started"`
@@ -104,6 +108,9 @@ func Summary(w io.Writer, r *Report) {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", n.Name, n.State, round(n.Took), round(n.Unschedulable))
 		}
 		t.Flush()
+	}
+	if r.Etcd != nil {
+		WriteEtcdDone(w, r.Etcd)
 	}
 	if p := r.Probe; p != nil {
 		fmt.Fprintf(w, "\nAPI endpoint: %d probes, %d failed, longest gap %s\n", p.Requests, p.Failed, round(p.Longest))

@@ -33,6 +33,8 @@ type Deps struct {
 	Agents *agent.Agents
 	// Run names the upgrade, such as "v1.34.2". Host actions carry it in their names, so that a later process finds them.
 	Run string
+	// Found, if not nil, takes what a step has found out or done, as the output type of its host action. Steps run side by side.
+	Found func(s plan.Step, out any)
 }
 
 // New makes the action of a step. A kind that this release does not know is an error.
@@ -79,6 +81,9 @@ func (d Deps) New(s plan.Step) (Action, error) {
 	case hostaction.RestartKubelet{}.Kind():
 		return bind[hostaction.RestartKubelet](d, s, func(b base, p hostaction.RestartKubelet) Action { return restartKubelet{b, p} })
 	}
+	if a, err := d.etcd(s); a != nil || err != nil {
+		return a, err
+	}
 	return nil, fmt.Errorf("step %s: kind %q is not known to this release", s.ID, s.Kind)
 }
 
@@ -98,7 +103,18 @@ type base struct {
 
 // host runs a host action under the step's own name.
 func (b base) host(ctx context.Context, r Reporter, a hostaction.Action) error {
-	return b.Agents.Do(ctx, b.step.Node, b.Run+"/"+b.step.ID, a, time.Duration(b.step.Timeout), agent.Follow{Log: r.Log, Waiting: r.Waiting}, nil)
+	return b.hostOut(ctx, r, a, nil)
+}
+
+// hostOut is host for an action whose output is wanted.
+func (b base) hostOut(ctx context.Context, r Reporter, a hostaction.Action, out any) error {
+	return b.Agents.Do(ctx, b.step.Node, b.Run+"/"+b.step.ID, a, time.Duration(b.step.Timeout), agent.Follow{Log: r.Log, Waiting: r.Waiting}, out)
+}
+
+func (b base) found(out any) {
+	if b.Found != nil {
+		b.Found(b.step, out)
+	}
 }
 
 // look runs an action that changes nothing, for a step that wants to know how a host is.

@@ -41,6 +41,9 @@ func (u *Upgrade) prepareAbort(ctx context.Context, back []string) (*Prepared, e
 	if p.Unfinished != nil {
 		p.To = p.Unfinished.To
 		purpose = "give up the upgrade to " + p.To.String()
+		if p.Unfinished.Of() == plan.EtcdKind {
+			return u.prepareAbortEtcd(ctx, p, back)
+		}
 	}
 	if err := u.takeLock(ctx, p, purpose); err != nil {
 		if held, ok := errors.AsType[*record.HeldError](err); ok {
@@ -58,6 +61,33 @@ func (u *Upgrade) prepareAbort(ctx context.Context, back []string) (*Prepared, e
 		return nil, err
 	}
 	return p, u.planAbort(ctx, p, back)
+}
+
+// prepareAbortEtcd is for an upgrade of etcd.
+func (u *Upgrade) prepareAbortEtcd(ctx context.Context, p *Prepared, back []string) (*Prepared, error) {
+	if len(back) > 0 {
+		return p, p.block(preflight.Finding{ID: "rollback", Severity: preflight.Error, Object: "--rollback-node",
+			Message: "what was cut short is an upgrade of etcd, which has moved no kubelet", Fix: "leave the flag out"})
+	}
+	u.opts.Agent.Nodes = observe.EtcdNodes(p.Cluster)
+	if err := u.takeLock(ctx, p, "give up the upgrade of etcd to "+p.To.Bare()); err != nil {
+		if held, ok := errors.AsType[*record.HeldError](err); ok {
+			return nil, fmt.Errorf("give up the upgrade of etcd: it goes on: stop %s with Ctrl-C first: %w", held.Holder, err)
+		}
+		return nil, err
+	}
+	if err := u.sendAgents(ctx, p); err != nil {
+		return p, err
+	}
+	if _, err := u.settle(ctx, p); err != nil {
+		return nil, err
+	}
+	if _, err := u.askEtcd(ctx, p); err != nil {
+		return nil, err
+	}
+	var err error
+	p.Plan, err = plan.AbortEtcd(plan.AbortEtcdInput{Cluster: p.Cluster, From: p.Unfinished.From, To: p.To, Begun: p.Unfinished.Plan})
+	return p, err
 }
 
 func (u *Upgrade) observe(ctx context.Context, p *Prepared) error {

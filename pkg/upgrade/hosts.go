@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,11 +25,13 @@ const hostsAtOnce = 20
 
 // sendAgents puts an agent on every node and waits for them. That the cluster refuses them is a finding.
 func (u *Upgrade) sendAgents(ctx context.Context, p *Prepared) error {
-	u.notice("send the agent to %d nodes (%s)", len(p.Cluster.Nodes), u.opts.Agent.Image)
-	names := make([]string, 0, len(p.Cluster.Nodes))
+	var names []string
 	for _, n := range p.Cluster.Nodes {
-		names = append(names, n.Name)
+		if u.sent(n.Name) {
+			names = append(names, n.Name)
+		}
 	}
+	u.notice("send the agent to %d nodes (%s)", len(names), u.opts.Agent.Image)
 	u.deployed = true
 	err := u.agents.Ensure(ctx, p.Cluster.Version)
 	if err == nil {
@@ -41,9 +44,21 @@ func (u *Upgrade) sendAgents(ctx context.Context, p *Prepared) error {
 	var fs []preflight.Finding
 	for _, r := range refused.Reasons {
 		fs = append(fs, preflight.Finding{ID: "agent-refused", Severity: preflight.Error, Object: "agent", Message: r,
-			Fix: "let privileged pods run in namespace " + agent.Namespace + " and make the image available: --agent-image"})
+			Fix: "let privileged pods run in namespace " + agent.Namespace + " and make the image available: " + u.imageFlags()})
 	}
 	return p.block(fs...)
+}
+
+// sent tells whether a node gets an agent.
+func (u *Upgrade) sent(node string) bool {
+	return len(u.opts.Agent.Nodes) == 0 || slices.Contains(u.opts.Agent.Nodes, node)
+}
+
+func (u *Upgrade) imageFlags() string {
+	if u.opts.Agent.EtcdMigrate != "" {
+		return "--agent-image, --etcd-migrate-image"
+	}
+	return "--agent-image"
 }
 
 // askHosts fills in the hosts of the cluster, finds the way to the target, and asks each host what the way means for it.
@@ -151,15 +166,28 @@ func (u *Upgrade) findLeader(ctx context.Context, p *Prepared) error {
 	return nil
 }
 
+// refusal gives the words of a host that was asked and said no; ok is false when it was not asked.
+func refusal(err error) (why string, ok bool) {
+	failed, ok := errors.AsType[*agent.ActionError](err)
+	if !ok {
+		return "", false
+	}
+	return failed.Result.Error, true
+}
+
 func (u *Upgrade) ask(ctx context.Context, node, what string, a hostaction.Action, timeout time.Duration, out any) error {
 	return u.agents.Do(ctx, node, "observe/"+what, a, timeout, agent.Follow{Waiting: u.waiting}, out)
 }
 
+// eachNode does something to every node that has an agent.
 func (u *Upgrade) eachNode(ctx context.Context, p *Prepared, f func(context.Context, *cluster.Node) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(hostsAtOnce)
 	for i := range p.Cluster.Nodes {
 		n := &p.Cluster.Nodes[i]
+		if !u.sent(n.Name) {
+			continue
+		}
 		g.Go(func() error {
 			if err := f(ctx, n); err != nil {
 				return fmt.Errorf("look at node %q: %w", n.Name, err)

@@ -38,7 +38,7 @@ func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	out := u.walk(ctx, p.Plan, p.To.String(), event.Tee(sink, keep(logs, u.warn), journal, writer), stop)
+	out := u.walk(ctx, p.Plan, name(p), event.Tee(sink, keep(logs, u.warn), journal, writer), stop)
 	state, why := ending(out)
 	journal.Finish(state, why)
 	// An upgrade that has changed nothing yet is none that others would have to finish.
@@ -51,11 +51,19 @@ func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-
 	return out, nil
 }
 
+// name is that of the run's host actions, by which a later process finds them.
+func name(p *Prepared) string {
+	if p.Plan.Kind == plan.EtcdKind {
+		return "etcd-" + p.To.String()
+	}
+	return p.To.String()
+}
+
 // describe says what others want to know of the run that begins.
 func (u *Upgrade) describe(p *Prepared) record.Run {
 	now := time.Now().UTC()
 	return record.Run{
-		ID: now.Format("20060102T150405Z") + "-" + p.To.String(), ClusterUID: p.Plan.Cluster.UID, Holder: record.Me(), Command: u.opts.Command,
+		ID: now.Format("20060102T150405Z") + "-" + name(p), ClusterUID: p.Plan.Cluster.UID, Kind: p.Plan.Kind, Holder: record.Me(), Command: u.opts.Command,
 		From: p.Plan.From, To: p.To, Digest: p.Plan.Digest, Started: now, Updated: now, State: record.Running, Plan: p.Plan,
 	}
 }
@@ -72,7 +80,7 @@ func (u *Upgrade) walk(ctx context.Context, p *plan.Plan, name string, sink even
 		}
 	}()
 	e := &engine.Engine{
-		New:       step.Deps{Client: u.guarded, Agents: u.agents, Run: name}.New,
+		New:       step.Deps{Client: u.guarded, Agents: u.agents, Run: name, Found: u.found.keep}.New,
 		Retryable: kube.IsRetryableLater,
 		Patience:  patience,
 		Sink:      sink,
@@ -94,10 +102,10 @@ func ending(o engine.Outcome) (record.State, error) {
 	return record.Done, nil
 }
 
-// Forget takes away the record of an upgrade to the version, after it was found that nothing is left to do for it.
-func (u *Upgrade) Forget(ctx context.Context, to version.Version) error {
+// Forget takes away the record of an upgrade of that kind to the version, after it was found that nothing is left to do for it.
+func (u *Upgrade) Forget(ctx context.Context, kind string, to version.Version) error {
 	r, err := record.Read(ctx, u.client)
-	if err != nil || r == nil || r.To != to {
+	if err != nil || r == nil || r.Of() != kind || r.To != to {
 		return err
 	}
 	return u.lock.Remove(ctx)

@@ -17,7 +17,13 @@ const settleInterval = 2 * time.Second
 // settle looks at the hosts. As long as one of them runs an action of a dead run it waits and looks again: a kubeadm that is cut short
 // leaves more undone than one that ends, and a second one beside it would get in its way.
 func (u *Upgrade) settle(ctx context.Context, p *Prepared) (waited bool, err error) {
-	u.notice("look at %d hosts", len(p.Cluster.Nodes))
+	count := 0
+	for _, n := range p.Cluster.Nodes {
+		if u.sent(n.Name) {
+			count++
+		}
+	}
+	u.notice("look at %d hosts", count)
 	defer u.waiting("")
 	tick := time.NewTicker(settleInterval)
 	defer tick.Stop()
@@ -30,6 +36,9 @@ func (u *Upgrade) settle(ctx context.Context, p *Prepared) (waited bool, err err
 		}
 		var running []string
 		for _, n := range p.Cluster.Nodes {
+			if n.Host == nil {
+				continue
+			}
 			for _, id := range n.Host.Running {
 				running = append(running, fmt.Sprintf("%s on node %q", id, n.Name))
 			}

@@ -36,6 +36,7 @@ type Options struct {
 	AgentTimeout time.Duration
 	KeepAgent    bool
 	Plan         plan.Options
+	Etcd         EtcdOptions
 	// Saved, if not nil, is the only plan that may be run.
 	Saved *plan.Plan
 	// Command is what to type to go on when the run does not reach its end.
@@ -55,6 +56,7 @@ type Upgrade struct {
 	// deployed is set once the agent's namespace may be there; reached are the nodes whose agent was ready, and may have left files.
 	deployed bool
 	reached  []string
+	found    found
 }
 
 // Prepared is what is known before anything changes.
@@ -70,7 +72,7 @@ type Prepared struct {
 	Findings []preflight.Finding
 	// Plan is nil when preflight blocks.
 	Plan *plan.Plan
-	// Unfinished is the record of the upgrade that is to be given up; nil where there is none.
+	// Unfinished is the record of the upgrade that is to be given up, or gone on with; nil where there is none.
 	Unfinished *record.Run
 }
 
@@ -126,6 +128,9 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 		return nil, err
 	}
 	if err := u.sameCluster(p.Cluster); err != nil {
+		return p, err
+	}
+	if err := u.noOther(ctx, p, plan.UpgradeKind); err != nil {
 		return p, err
 	}
 	if err := u.chooseWorkers(ctx, p); err != nil {

@@ -33,7 +33,7 @@ var layers = [][]string{
 }
 
 // pure are the packages without a client, a host or a clock. What they import of this project has to be pure too.
-var pure = []string{"pkg/version", "pkg/event", "pkg/cluster", "pkg/knowledge", "pkg/plan", "pkg/preflight"}
+var pure = []string{"pkg/version", "pkg/event", "pkg/cluster", "pkg/knowledge", "pkg/manifest", "pkg/plan", "pkg/preflight"}
 
 // impure are the imports, and what lies below them, that a pure package cannot have.
 var impure = []string{"k8s.io/client-go", "os", "net", "syscall"}
@@ -43,6 +43,7 @@ var unlinked = []struct{ command, pkg, why string }{
 	{"cmd/kubectl-upgrade", "go.etcd.io/etcd/server/v3", "the plugin would carry a whole server; work on data directories belongs to etcd-migrate"},
 	{"cmd/kubectl-upgrade", "go.etcd.io/etcd/etcdutl/v3", "the plugin would carry a whole server; work on data directories belongs to etcd-migrate"},
 	{"cmd/etcd-migrate", "k8s.io/client-go", "it works on one directory, where often no API server runs"},
+	{"cmd/host-agent", "go.etcd.io/etcd/server/v3", "what it has to do with data directories etcd-migrate does for it, beside it on the host"},
 	{"cmd/host-agent", "k8s.io/kubectl", "the agent holds no API credentials and must not be able to use any"},
 	{"cmd/host-agent", "k8s.io/client-go/kubernetes", "the agent holds no API credentials and must not be able to use any"},
 }

@@ -3,6 +3,7 @@
 package etcd
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +22,9 @@ func ask(t *testing.T, version string, args ...string) (out string, ok bool) {
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "ETCD_UNSUPPORTED_ARCH="+runtime.GOARCH)
 	b, err := cmd.CombinedOutput()
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+		t.Fatal(err)
+	}
 	return string(b), err == nil
 }
 

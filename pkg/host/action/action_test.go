@@ -1,8 +1,6 @@
 package action
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -57,19 +55,7 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-func TestManifestArgs(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.yaml")
-	text := "spec:\n  containers:\n  - command: [kube-apiserver, --secure-port=7443, \"--bind-address=::\", --flag]\n    args: [--x=y=z]\n"
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, err := manifestArgs(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(map[string]string{"secure-port": "7443", "bind-address": "::", "x": "y=z"}, got); d != "" {
-		t.Error(d)
-	}
+func TestLoopback(t *testing.T) {
 	for bind, want := range map[string]string{"::": "::1", "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "10.0.0.1": "10.0.0.1", "fd00::1": "fd00::1"} {
 		if got := loopback(map[string]string{"bind-address": bind}); got != want {
 			t.Errorf("loopback(%q) = %s", bind, got)

@@ -1,139 +1,84 @@
 package action
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"strconv"
-	"strings"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
-
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/ask"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/local"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
-)
-
-const (
-	etcdManifest = manifestDir + "/etcd.yaml"
-	etcdPKI      = "/etc/kubernetes/pki/etcd/"
-	// probeKey need not exist: a read of nothing needs the quorum as well.
-	probeKey = "health"
 )
 
 // localEtcd is the member on this host and how to talk to it and to the others.
 type localEtcd struct {
-	*clientv3.Client
-	tls *tls.Config
+	*ask.Client
+	endpoint string
 }
 
 // connectEtcd gives nil when no etcd runs here.
-func connectEtcd() (*localEtcd, error) {
-	args, err := manifestArgs(etcdManifest)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+func connectEtcd(ctx context.Context) (*localEtcd, error) {
+	m, err := local.Find(ctx, nil)
+	if err != nil || m == nil {
+		return nil, err
 	}
+	server, err := local.Server()
 	if err != nil {
 		return nil, err
 	}
-	conf, err := etcdTLS()
+	// One that does not answer may still say more to the next question.
+	access, err := m.Reach(ctx, server)
+	if len(access.Endpoints) == 0 {
+		return nil, err
+	}
+	c, err := ask.New(access)
 	if err != nil {
 		return nil, err
 	}
-	// In 1.12 and before kubeadm's etcd listened on 127.0.0.1 alone and said so nowhere else.
-	urls := strings.Split(cmp.Or(args["listen-client-urls"], args["advertise-client-urls"], "https://127.0.0.1:2379"), ",")
-	c, err := etcdClient(urls, conf)
-	if err != nil {
-		return nil, err
-	}
-	return &localEtcd{c, conf}, nil
+	return &localEtcd{c, access.Endpoints[0]}, nil
 }
 
 // etcd asks the local member for a linearizable read and every member for its status; nothing when no etcd runs here.
 func etcd(ctx context.Context) ([]hostaction.EtcdMember, error) {
-	e, err := connectEtcd()
+	e, err := connectEtcd(ctx)
 	if err != nil || e == nil {
 		return nil, err
 	}
-	defer e.Close()
-	readCtx, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
-	if _, err := e.Get(readCtx, probeKey); err != nil {
-		err = fmt.Errorf("read from etcd at %s: %w", strings.Join(e.Endpoints(), ","), err)
-		members, _ := e.members(ctx)
-		return members, err
+	unhealthy := e.Health(ctx, e.endpoint)
+	members, err := e.members(ctx)
+	if unhealthy != nil {
+		err = unhealthy
 	}
-	return e.members(ctx)
+	return members, err
 }
 
 func (e *localEtcd) members(ctx context.Context) ([]hostaction.EtcdMember, error) {
-	listCtx, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
-	// Not linearizable, so that the members are known also when the quorum is lost.
-	list, err := e.MemberList(listCtx, clientv3.WithSerializable())
+	c, err := e.Cluster(ctx, []string{e.endpoint})
 	if err != nil {
-		return nil, fmt.Errorf("list etcd members: %w", err)
+		return nil, err
 	}
 	var out []hostaction.EtcdMember
-	for _, m := range list.Members {
-		member := hostaction.EtcdMember{Name: m.Name, ID: memberID(m.ID), Learner: m.IsLearner, Local: m.ID == list.Header.MemberId}
-		if len(m.ClientURLs) == 0 {
-			member.Error = "it was added but never started"
-			out = append(out, member)
-			continue
-		}
-		member.Endpoint = m.ClientURLs[0]
-		member.Version, member.Leader, err = memberStatus(ctx, member.Endpoint, m.ID, e.tls)
-		member.Error = word(err)
-		out = append(out, member)
+	for _, m := range c.Members {
+		out = append(out, e.member(m, m.RaftID == c.Asked))
 	}
 	return out, nil
 }
 
-// memberID writes an ID as etcdctl does.
-func memberID(id uint64) string { return strconv.FormatUint(id, 16) }
-
-func memberStatus(ctx context.Context, endpoint string, id uint64, conf *tls.Config) (ver string, leader bool, err error) {
-	c, err := etcdClient([]string{endpoint}, conf)
-	if err != nil {
-		return "", false, err
+func (e *localEtcd) member(m ask.Member, local bool) hostaction.EtcdMember {
+	out := hostaction.EtcdMember{Name: m.Name, ID: m.ID, Endpoint: m.Endpoint, Leader: m.Leader, Local: local, Learner: m.Learner, Error: m.Error}
+	if !m.Version.IsZero() {
+		out.Version = m.Version.Bare()
 	}
-	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
-	s, err := c.Status(ctx, endpoint)
-	if err != nil {
-		return "", false, fmt.Errorf("ask etcd member at %s: %w", endpoint, err)
+	if out.Endpoint == "" && len(m.ClientURLs) > 0 {
+		out.Endpoint = m.ClientURLs[0]
 	}
-	if len(s.Errors) > 0 {
-		err = fmt.Errorf("ask etcd member at %s: %s", endpoint, strings.Join(s.Errors, "; "))
-	}
-	return s.Version, s.Leader == id, err
+	return out
 }
 
-func etcdClient(endpoints []string, conf *tls.Config) (*clientv3.Client, error) {
-	c, err := clientv3.New(clientv3.Config{Endpoints: endpoints, TLS: conf, DialTimeout: probeTime, Logger: zap.NewNop()})
+// lead tells whether a member says of itself that it leads.
+func (e *localEtcd) lead(ctx context.Context, m hostaction.EtcdMember) (bool, error) {
+	a, err := e.Status(ctx, m.Endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("connect to etcd at %s: %w", strings.Join(endpoints, ","), err)
+		return false, fmt.Errorf("ask %s: %w", m.Name, err)
 	}
-	return c, nil
-}
-
-// etcdTLS takes the certificate that kubeadm makes for the liveness probe of etcd.
-func etcdTLS() (*tls.Config, error) {
-	ca, err := os.ReadFile(etcdPKI + "ca.crt")
-	if err != nil {
-		return nil, fmt.Errorf("read etcd CA: %w", err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(ca)
-	cert, err := tls.LoadX509KeyPair(etcdPKI+"healthcheck-client.crt", etcdPKI+"healthcheck-client.key")
-	if err != nil {
-		return nil, fmt.Errorf("read etcd client certificate: %w", err)
-	}
-	return &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
+	return a.Leader == a.ID && ask.Hex(a.ID) == m.ID, nil
 }

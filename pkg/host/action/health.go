@@ -15,6 +15,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/staticpod"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
 
@@ -45,7 +46,7 @@ func orOK(s string) string {
 
 // apiServer asks the local apiserver, not the load balancer, with the credentials that the host has anyway.
 func apiServer(ctx context.Context) error {
-	args, err := manifestArgs(serverManifest)
+	args, err := staticpod.Args(staticpod.Server)
 	if err != nil {
 		return err
 	}

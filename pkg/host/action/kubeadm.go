@@ -8,15 +8,12 @@ import (
 	"strings"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/staticpod"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
-const (
-	kubeadmPath    = "/usr/bin/kubeadm"
-	manifestDir    = "/etc/kubernetes/manifests"
-	serverManifest = manifestDir + "/kube-apiserver.yaml"
-)
+const kubeadmPath = "/usr/bin/kubeadm"
 
 func kubeadmPlan(ctx context.Context, a hostaction.KubeadmPlan, env Env) (any, error) {
 	return nil, proc.Run(ctx, env.Log, kubeadmPath, append([]string{"upgrade", "plan", a.Version.String()}, ignore(a.IgnorePreflight)...)...)
@@ -31,8 +28,13 @@ func kubeadmApply(ctx context.Context, a hostaction.KubeadmApply, env Env) (any,
 }
 
 func kubeadmNode(ctx context.Context, a hostaction.KubeadmNode, env Env) (any, error) {
-	_, err := os.Stat(serverManifest)
+	_, err := os.Stat(staticpod.Server)
 	return nil, upgradeStaticPods(ctx, env, nodeArgs(a, err == nil))
+}
+
+// upgradeStaticPods runs kubeadm, which may replace etcd's manifest.
+func upgradeStaticPods(ctx context.Context, env Env, args []string) error {
+	return staticpod.WithoutServer(ctx, env.Log, func() error { return proc.Run(ctx, env.Log, kubeadmPath, args...) })
 }
 
 // nodeArgs knows how `kubeadm upgrade node` looked: up to 1.14 it was two other commands, and preflight checks came with 1.17.

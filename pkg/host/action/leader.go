@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
@@ -16,7 +20,7 @@ const leaderLook = 200 * time.Millisecond
 
 // moveEtcdLeader spares the cluster the second without a leader that it would have when the leading member just went away.
 func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (any, error) {
-	e, err := connectEtcd()
+	e, err := connectEtcd(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +28,6 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 		fmt.Fprintln(env.Log, "no etcd runs on this host")
 		return nil, nil
 	}
-	defer e.Close()
 	members, err := e.members(ctx)
 	if err != nil {
 		return nil, err
@@ -41,13 +44,33 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 	if err != nil {
 		return nil, fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
 	}
-	moveCtx, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
-	if _, err := e.MoveLeader(moveCtx, id); err != nil {
+	err = e.move(ctx, id)
+	if status.Code(err) == codes.Unimplemented || err != nil && before3(members) {
+		fmt.Fprintln(env.Log, "this release of etcd cannot move its leader, which came with 3.3: the others elect one when it is gone")
+		return nil, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
 	}
 	fmt.Fprintf(env.Log, "etcd's leader moved to %s\n", to.Name)
-	return nil, e.awaitLeader(ctx, to, id)
+	return nil, e.awaitLeader(ctx, to)
+}
+
+func (e *localEtcd) move(ctx context.Context, id uint64) error {
+	c, err := e.Dial(e.endpoint)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	_, err = c.MoveLeader(ctx, id)
+	return err
+}
+
+// before3 tells whether the member on this host is of 2.x, which has nothing of the v3 API.
+func before3(members []hostaction.EtcdMember) bool {
+	return slices.ContainsFunc(members, func(m hostaction.EtcdMember) bool { return m.Local && strings.HasPrefix(m.Version, "2.") })
 }
 
 // leads tells whether the member on this host is the leader.
@@ -70,11 +93,11 @@ func successor(members []hostaction.EtcdMember, prefer []string) (hostaction.Etc
 }
 
 // awaitLeader waits until the new leader says of itself that it leads.
-func (e *localEtcd) awaitLeader(ctx context.Context, to hostaction.EtcdMember, id uint64) error {
+func (e *localEtcd) awaitLeader(ctx context.Context, to hostaction.EtcdMember) error {
 	tick := time.NewTicker(leaderLook)
 	defer tick.Stop()
 	for {
-		_, leader, err := memberStatus(ctx, to.Endpoint, id, e.tls)
+		leader, err := e.lead(ctx, to)
 		if err == nil && leader {
 			return nil
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	etcdhost "github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
@@ -38,6 +39,20 @@ func For(k hostaction.Kind) (f Func, ok bool) {
 		hostaction.RestartKubelet{}.Kind():       typed(restartKubelet),
 		hostaction.ControlPlaneHealth{}.Kind():   typed(controlPlaneHealth),
 		hostaction.MoveEtcdLeader{}.Kind():       typed(moveEtcdLeader),
+		hostaction.EtcdFacts{}.Kind():            onEtcd(etcdhost.Host.Facts),
+		hostaction.EtcdSnapshot{}.Kind():         onEtcd(etcdhost.Host.Snapshot),
+		hostaction.EtcdVerify{}.Kind():           onEtcd(etcdhost.Host.Verify),
+		hostaction.EtcdAgree{}.Kind():            onEtcd(etcdhost.Host.Agree),
+		hostaction.EtcdReplace{}.Kind():          typed(etcdReplace),
+		hostaction.EtcdStop{}.Kind():             onEtcd(etcdhost.Host.Stop),
+		hostaction.EtcdStart{}.Kind():            onEtcd(etcdhost.Host.Start),
+		hostaction.EtcdMigrate{}.Kind():          onEtcd(etcdhost.Host.Migrate),
+		hostaction.EtcdRestore{}.Kind():          onEtcd(etcdhost.Host.Restore),
+		hostaction.EtcdRollback{}.Kind():         onEtcd(etcdhost.Host.Rollback),
+		hostaction.EtcdDowngrade{}.Kind():        onEtcd(etcdhost.Host.Downgrade),
+		hostaction.EditFiles{}.Kind():            onEtcd(etcdhost.Host.EditFiles),
+		hostaction.ServerStop{}.Kind():           onEtcd(etcdhost.Host.ServerStop),
+		hostaction.ServerStart{}.Kind():          typed(serverStart),
 	}[k]
 	return f, ok
 }

@@ -41,6 +41,12 @@ func (d Dir) Backup() string { return filepath.Join(string(d), "backup") }
 // Kubeadm is where kubeadm of a version is unpacked; it holds usr/bin/kubeadm.
 func (d Dir) Kubeadm(version string) string { return filepath.Join(string(d), "kubeadm", version) }
 
+// Etcd holds etcd-migrate and the programs of the etcd releases that it brings along, such as etcd-3.6.16.
+func (d Dir) Etcd() string { return filepath.Join(string(d), "etcd") }
+
+// EtcdKept holds what replaced members of etcd were run by before. It lies beside the directory, which is removed at the end of a run.
+func (d Dir) EtcdKept() string { return string(d) + "-etcd" }
+
 // UnitPrefix starts the name of every unit of ours.
 const UnitPrefix = "kubectl-upgrade-"
 

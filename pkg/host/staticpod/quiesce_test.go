@@ -1,9 +1,10 @@
-package action
+package staticpod
 
 import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 )
@@ -16,8 +17,8 @@ func TestSameCommand(t *testing.T) {
 		"kube-apiserver\x00": false,
 		"":                   false, // a kernel thread, or a process that has ended
 	} {
-		if got := sameCommand([]byte(raw), want); got != same {
-			t.Errorf("sameCommand(%q) = %t", raw, got)
+		if got := slices.Equal(Words([]byte(raw)), want); got != same {
+			t.Errorf("is %q the command = %t", raw, got)
 		}
 	}
 }
@@ -58,20 +59,20 @@ func TestProcess(t *testing.T) {
 	if err := sleeper.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p, other := process{sleeper.Process.Pid, []string{"cat"}}, process{sleeper.Process.Pid, []string{"cat", "/etc/motd"}}
-	if !p.runs() || other.runs() {
-		t.Errorf("runs: %t, and as another command: %t", p.runs(), other.runs())
+	p, other := Process{sleeper.Process.Pid, []string{"cat"}}, Process{sleeper.Process.Pid, []string{"cat", "/etc/motd"}}
+	if !p.Runs() || other.Runs() {
+		t.Errorf("runs: %t, and as another command: %t", p.Runs(), other.Runs())
 	}
-	if err := other.signal(syscall.SIGKILL); err != nil || !p.runs() {
+	if err := other.Signal(syscall.SIGKILL); err != nil || !p.Runs() {
 		t.Errorf("a process of another command was killed for its number: %v", err)
 	}
-	if err := p.signal(syscall.SIGTERM); err != nil {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := sleeper.Wait(); err == nil {
 		t.Error("it ended by itself")
 	}
-	if err := p.signal(syscall.SIGKILL); p.runs() || err != nil {
-		t.Errorf("after its end: runs %t, signal %v", p.runs(), err)
+	if err := p.Signal(syscall.SIGKILL); p.Runs() || err != nil {
+		t.Errorf("after its end: runs %t, signal %v", p.Runs(), err)
 	}
 }

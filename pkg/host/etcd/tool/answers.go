@@ -1,0 +1,106 @@
+package tool
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+// Info is what "inspect" says of a data directory, as far as it is used here.
+type Info struct {
+	Version   string    `json:"version"`
+	NodeID    uint64    `json:"nodeID"`
+	ClusterID uint64    `json:"clusterID"`
+	V2        V2        `json:"v2"`
+	Database  *Database `json:"database"`
+}
+
+// V2 is what the v2 API has in it.
+type V2 struct {
+	Index          uint64         `json:"index"`
+	ClusterVersion string         `json:"clusterVersion"`
+	Members        []Member       `json:"members"`
+	Removed        []uint64       `json:"removed"`
+	Keys           int            `json:"keys"`
+	Prefixes       map[string]int `json:"prefixes"`
+	AuthEnabled    bool           `json:"authEnabled"`
+	LogWrites      int            `json:"logWrites"`
+}
+
+// Database is that of the v3 API.
+type Database struct {
+	Size           int64    `json:"size"`
+	Keys           int      `json:"keys"`
+	Leases         int      `json:"leases"`
+	Revision       int64    `json:"revision"`
+	ClusterVersion string   `json:"clusterVersion"`
+	StorageVersion string   `json:"storageVersion"`
+	Members        []Member `json:"members"`
+	Removed        []uint64 `json:"removed"`
+	Hash           string   `json:"hash"`
+}
+
+// Member is one that the data know.
+type Member struct {
+	ID      uint64
+	Name    string
+	Learner bool
+}
+
+// Inspect looks at a data directory and changes nothing.
+func (t Tool) Inspect(ctx context.Context, dir string) (*Info, error) {
+	i := &Info{}
+	return i, t.run(ctx, i, "inspect", "--data-dir", dir)
+}
+
+// Manifest is what is in a snapshot; it lies beside it as FILE.json.
+type Manifest struct {
+	SHA256    string `json:"sha256"`
+	Size      int64  `json:"size"`
+	Version   string `json:"version"`
+	ClusterID uint64 `json:"clusterID"`
+	Revision  int64  `json:"revision"`
+	Keys      int    `json:"keys"`
+	Leases    int    `json:"leases"`
+	Hash      string `json:"hash"`
+}
+
+// Verify checks a snapshot, and serves it once. raw is the whole answer.
+func (t Tool) Verify(ctx context.Context, file string) (m *Manifest, raw map[string]any, err error) {
+	m, raw = &Manifest{}, map[string]any{}
+	return m, raw, t.run(ctx, &both{m, &raw}, "snapshot", "verify", file)
+}
+
+// Migrate brings a stopped member to another release.
+func (t Tool) Migrate(ctx context.Context, dir string, to version.Version, dropV2 bool) error {
+	args := []string{"migrate", "--data-dir", dir, "--to", to.Bare()}
+	if dropV2 {
+		args = append(args, "--drop-v2")
+	}
+	return t.run(ctx, &struct{}{}, args...)
+}
+
+// Save writes a snapshot of a stopped member.
+func (t Tool) Save(ctx context.Context, dir, file string) error {
+	return t.run(ctx, &struct{}{}, "snapshot", "save", file, "--data-dir", dir)
+}
+
+// Restored says of which generation what was there is now.
+type Restored struct {
+	Restored int `json:"restored"`
+	Kept     int `json:"kept"`
+}
+
+// Restore makes a new member of a snapshot.
+func (t Tool) Restore(ctx context.Context, file, dir, name, peer, cluster, token string, bump uint64) (*Restored, error) {
+	r := &Restored{}
+	return r, t.run(ctx, r, "snapshot", "restore", file, "--data-dir", dir, "--name", name, "--initial-advertise-peer-urls", peer,
+		"--initial-cluster", cluster, "--initial-cluster-token", token, "--revision-bump", strconv.FormatUint(bump, 10))
+}
+
+// Rollback puts a generation back.
+func (t Tool) Rollback(ctx context.Context, dir string, generation int) (*Restored, error) {
+	r := &Restored{}
+	return r, t.run(ctx, r, "rollback", "--data-dir", dir, "--generation", strconv.Itoa(generation))
+}
