@@ -127,6 +127,11 @@ func (c *config) edit(now []knowledge.Arg) ([]byte, error) {
 		}
 		return out
 	}
+	for _, a := range slices.Concat(c.settings(), now) {
+		if section(want, a.Variable) == nil {
+			return nil, fmt.Errorf("it has no section %q, or one whose keys are not all strings", a.Variable)
+		}
+	}
 	last := -1
 	for _, o := range script(write(c.settings()), write(now)) {
 		if o.old >= 0 {

@@ -123,7 +123,9 @@ func (s *service) readUnits() error {
 					s.envs = nil
 					continue
 				}
-				s.envs = append(s.envs, strings.TrimPrefix(strings.TrimSpace(u.text[set.value:set.end]), "-"))
+				name := strings.TrimPrefix(strings.TrimSpace(u.text[set.value:set.end]), "-")
+				// What is read twice counts where it is read last.
+				s.envs = append(slices.DeleteFunc(s.envs, func(other string) bool { return other == name }), name)
 			case "User":
 				s.user = strings.TrimSpace(u.text[set.value:set.end])
 			case "Group":

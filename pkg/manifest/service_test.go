@@ -288,6 +288,15 @@ func TestEtcdServiceRefusals(t *testing.T) {
 	if _, err := ReadEtcdService(nil); err == nil {
 		t.Error("a service without a unit")
 	}
+	// A file that is named twice is read once.
+	twice := append(serviceFiles(), cluster.TextFile{Path: "d", Kind: KindDropIn, Text: "[Service]\nEnvironmentFile=/etc/etcd/etcd.env\n"})
+	once, err := ReadEtcdService(serviceFiles())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := ReadEtcdService(twice); err != nil || len(s.Settings) != len(once.Settings) {
+		t.Errorf("%+v, %v", s, err)
+	}
 	// A drop-in takes the unit's command back and gives another.
 	s, err := ReadEtcdService([]cluster.TextFile{
 		{Path: "u", Kind: KindUnit, Text: "[Service]\nEnvironment=ETCD_NAME=a\nExecStart=etcd --name=a\n"},
