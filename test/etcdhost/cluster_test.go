@@ -106,7 +106,7 @@ func (m *member) start(t *testing.T, env ...string) {
 	cmd.Env = append([]string{"ETCD_UNSUPPORTED_ARCH=" + runtime.GOARCH}, env...)
 	cmd.Stdout, cmd.Stderr = m.log, m.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	must(t, cmd.Start())
+	must(t, begin(cmd))
 	done := make(chan struct{})
 	go func() {
 		_ = cmd.Wait()

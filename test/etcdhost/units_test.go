@@ -57,11 +57,25 @@ func (u units) StartDaemon(_ context.Context, d systemd.Daemon) error {
 	cmd := exec.Command(d.Start[0], d.Start[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = d.Dir, d.Env, out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	if err := begin(cmd); err != nil {
 		return err
 	}
 	go func() { _ = cmd.Wait() }()
 	return os.WriteFile(u.path(d.Name, ".pid"), []byte(strconv.Itoa(cmd.Process.Pid)), 0o600)
+}
+
+// begin starts a program that was written a moment ago: a process that is being started elsewhere in the tests may hold it open for writing still.
+// https://github.com/golang/go/issues/22315
+func begin(cmd *exec.Cmd) error {
+	for {
+		err := cmd.Start()
+		if !errors.Is(err, syscall.ETXTBSY) {
+			return err
+		}
+		again := exec.Command(cmd.Path, cmd.Args[1:]...)
+		again.Dir, again.Env, again.Stdout, again.Stderr, again.SysProcAttr = cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr
+		*cmd = *again //nolint:govet // it was never started
+	}
 }
 
 func (u units) StopService(ctx context.Context, unit string) error {

@@ -7,9 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/file"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
@@ -26,8 +25,8 @@ type pod struct {
 	manifest string
 	// before is the manifest that was there, when it is not any more.
 	before []byte
-	// since is when it was started last: what containers wrote before is of no interest.
-	since time.Time
+	// had is the newest log of each container when it was started last, by folder.
+	had map[string]int
 }
 
 func (h Host) newPod(a hostaction.EtcdReplace) (*pod, error) {
@@ -36,13 +35,13 @@ func (h Host) newPod(a hostaction.EtcdReplace) (*pod, error) {
 			return nil, fmt.Errorf("replace etcd member %s: %s is not the manifest of a static pod of etcd", a.Name, f.Path)
 		}
 	}
-	return &pod{h: h, manifest: staticpod.Etcd}, nil
+	return &pod{h: h, manifest: staticpod.Etcd, had: newest(podLogs)}, nil
 }
 
 // swap replaces the manifest. Where something is to be done while no etcd runs, the kubelet is left without a manifest as long as that takes: it would
 // start the new one at once.
 func (p *pod) swap(ctx context.Context, to setting, between func() error) error {
-	p.since = time.Now()
+	p.had = newest(podLogs)
 	return staticpod.WithoutServer(ctx, p.h.Log, func() error {
 		running, err := p.running()
 		if err != nil {
@@ -125,54 +124,64 @@ func (p *pod) now() (*keptProcess, error) { return nil, nil }
 func (p *pod) binary() string             { return "" }
 func (p *pod) unit() string               { return "" }
 
-// logs lists what containers of etcd's pod have written since the start, the newest last.
-func (p *pod) logs() []string {
-	found, err := filepath.Glob(filepath.Join(podLogs, "kube-system_etcd-*", "*", "*.log"))
+// newest finds the newest log of each container of etcd's pods, by folder. Each start has one of its own, numbered by the kubelet.
+func newest(root string) map[string]int {
+	out := map[string]int{}
+	found, err := filepath.Glob(filepath.Join(root, "kube-system_etcd-*", "*", "*.log"))
 	if err != nil {
-		return nil
+		return out
 	}
-	at := map[string]time.Time{}
 	for _, f := range found {
-		if info, err := os.Stat(f); err == nil && info.ModTime().After(p.since) {
-			at[f] = info.ModTime()
+		n, err := strconv.Atoi(strings.TrimSuffix(filepath.Base(f), ".log"))
+		if dir := filepath.Dir(f); err == nil {
+			have, known := out[dir]
+			if !known || n > have {
+				out[dir] = n
+			}
 		}
 	}
-	found = slices.DeleteFunc(found, func(f string) bool { return at[f].IsZero() })
-	slices.SortFunc(found, func(a, b string) int { return at[a].Compare(at[b]) })
-	return found
+	return out
 }
 
-// gaveUp counts the logs of the newest pod: each start has one, numbered by the kubelet.
-func (p *pod) gaveUp(context.Context) error {
-	logs := p.logs()
-	if len(logs) == 0 {
-		return nil
+// started counts how often containers were started since then, and names the newest log of the one that was started most often.
+func (p *pod) started() (log string, times int) {
+	for dir, n := range newest(podLogs) {
+		had, known := p.had[dir]
+		if !known {
+			had = -1
+		}
+		if n-had > times {
+			log, times = filepath.Join(dir, fmt.Sprintf("%d.log", n)), n-had
+		}
 	}
-	newest := logs[len(logs)-1]
-	var n int
-	if _, err := fmt.Sscanf(filepath.Base(newest), "%d.log", &n); err == nil && n >= hopeless {
-		return fmt.Errorf("the container %s has ended %d times", filepath.Base(filepath.Dir(newest)), n)
+	return log, times
+}
+
+func (p *pod) gaveUp(context.Context) error {
+	if log, times := p.started(); times >= hopeless {
+		return fmt.Errorf("the container %s was started %d times", filepath.Base(filepath.Dir(log)), times)
 	}
 	return nil
 }
 
 func (p *pod) said(context.Context) string {
-	logs := p.logs()
-	if len(logs) == 0 {
-		return "no container of its pod has written anything: see what the kubelet says (journalctl -u kubelet), which may lack the image"
+	log, times := p.started()
+	if times == 0 {
+		return "no container of its pod was started: see what the kubelet says (journalctl -u kubelet), which may lack the image"
 	}
-	newest := logs[len(logs)-1]
-	raw, err := os.ReadFile(newest)
+	raw, err := os.ReadFile(log)
 	if err != nil {
 		return err.Error()
 	}
-	var lines []string
-	for _, l := range proc.Last(string(raw), lastLines) {
-		// Container runtimes write time, stream and a tag before each line.
+	return fmt.Sprintf("the last lines of container %s (%s):\n%s", filepath.Base(filepath.Dir(log)), log, strings.Join(plain(proc.Last(string(raw), lastLines)), "\n"))
+}
+
+// plain takes off what container runtimes write before each line: time, stream and a tag.
+func plain(lines []string) []string {
+	for i, l := range lines {
 		if parts := strings.SplitN(l, " ", 4); len(parts) == 4 && (parts[1] == "stderr" || parts[1] == "stdout") {
-			l = parts[3]
+			lines[i] = parts[3]
 		}
-		lines = append(lines, l)
 	}
-	return fmt.Sprintf("the last lines of container %s (%s):\n%s", filepath.Base(filepath.Dir(newest)), newest, strings.Join(lines, "\n"))
+	return lines
 }

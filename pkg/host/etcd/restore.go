@@ -67,7 +67,10 @@ func (h Host) Restore(ctx context.Context, a hostaction.EtcdRestore) (any, error
 	if err := errors.Join(disk.Own(log.Member, a.Owner), disk.Own(log.WAL, a.Owner)); err != nil {
 		return nil, fmt.Errorf("restore: %w", err)
 	}
-	h.say("restored %s into %s; what was there is kept as generation %d", a.Snapshot, a.DataDir, r.Kept)
+	h.say("restored %s into %s", a.Snapshot, a.DataDir)
+	if have, err := generations(a.DataDir); err == nil && slices.Contains(have, r.Kept) {
+		h.say("what was there is kept as generation %d", r.Kept)
+	}
 	return nil, nil
 }
 

@@ -23,22 +23,31 @@ const (
 // why it is none. server is what an API server on the host is told, or nil.
 func (m *Member) Reach(ctx context.Context, server *cluster.EtcdClient) (hostaction.EtcdAccess, error) {
 	ways := m.ways(server)
-	var problems []error
-	for _, w := range ways {
-		c, err := ask.New(w)
-		if err == nil {
-			_, err = c.Status(ctx, w.Endpoints[0])
-		}
-		if err == nil {
-			m.note(w)
-			return w, nil
-		}
-		problems = append(problems, err)
-	}
 	if len(ways) == 0 {
 		return hostaction.EtcdAccess{}, fmt.Errorf("find a way to etcd of %s: it listens with TLS, and no certificate for it is on this host", m.DataDir)
 	}
 	m.note(ways[0])
+	if m.PID == 0 {
+		return ways[0], fmt.Errorf("ask etcd of %s: it does not run", m.DataDir)
+	}
+	// HTTP says at once what is wrong, where gRPC tries until its time is over. Not every member speaks it.
+	var problems []error
+	for _, how := range []func(*ask.Client, string) error{
+		func(c *ask.Client, e string) error { _, err := c.Versions(ctx, e); return err },
+		func(c *ask.Client, e string) error { _, err := c.Status(ctx, e); return err },
+	} {
+		for _, w := range ways {
+			c, err := ask.New(w)
+			if err == nil {
+				err = how(c, w.Endpoints[0])
+			}
+			if err == nil {
+				m.note(w)
+				return w, nil
+			}
+			problems = append(problems, err)
+		}
+	}
 	return ways[0], errors.Join(problems...)
 }
 
