@@ -170,9 +170,6 @@ type migration struct {
 	reference *datadir.Database
 }
 
-// spare is what is left free beside the copy: logs of 64 MB are laid out in advance, two for each server's start.
-const spare = 256 << 20
-
 func (m *migration) run(ctx context.Context, info *datadir.Info, versionText string) error {
 	if err := m.checkSpace(); err != nil {
 		return err
@@ -196,14 +193,15 @@ func (m *migration) prepare(ctx context.Context, info *datadir.Info) error {
 			m.reference = db
 		}
 		m.Log.Info("copy the member", zap.String("to", string(m.work.Dir())))
-		if err := tree.Copy(m.Dir.Member(), m.work.Dir().Member()); err != nil {
+		err := m.during("copy", func() error { return tree.Copy(m.Dir.Member(), m.work.Dir().Member()) })
+		if err != nil {
 			return err
 		}
 	}
 	for _, s := range m.plan.Steps {
 		began := time.Now()
 		m.Log.Info("step", zap.String("kind", string(s.Kind)), zap.String("etcd", max(s.Etcd, s.Minor)))
-		if err := m.step(ctx, s, info); err != nil {
+		if err := m.during(string(s.Kind), func() error { return m.step(ctx, s, info) }); err != nil {
 			return fmt.Errorf("%s %s: %w", s.Kind, max(s.Etcd, s.Minor), err)
 		}
 		m.result.Steps = append(m.result.Steps, Timing{Step: s, Duration: time.Since(began)})
@@ -214,26 +212,11 @@ func (m *migration) prepare(ctx context.Context, info *datadir.Info) error {
 	return m.compare()
 }
 
-func (m *migration) checkSpace() error {
-	size, err := m.Dir.Size()
-	if err != nil {
-		return err
-	}
-	free, err := tree.Free(string(m.Dir))
-	if err != nil {
-		return err
-	}
-	if need := size + size/5 + spare; free < need {
-		return fmt.Errorf("check space of %s: %d MB are free, and the work beside the data takes %d MB", m.Dir, free>>20, need>>20)
-	}
-	return nil
-}
-
 func (m *migration) step(ctx context.Context, s Step, info *datadir.Info) error {
 	dir := m.work.Dir()
 	switch s.Kind {
 	case Convert:
-		return convert(info, dir, s.Minor, time.Now(), m.progress(info.V2.Keys))
+		return convert(info, dir, s.Minor, time.Now(), m.keysWritten(info.V2.Keys))
 	case Rebase:
 		now, err := datadir.Inspect(dir)
 		if err != nil {
@@ -260,17 +243,6 @@ func rebase(i *datadir.Info, dir datadir.Dir, minor string) error {
 		}
 	}
 	return v3dir.Write(dir.Member(), spec)
-}
-
-// progress tells of long work every few seconds.
-func (m *migration) progress(total int) func(int) {
-	last := time.Now()
-	return func(done int) {
-		if time.Since(last) > 5*time.Second {
-			last = time.Now()
-			m.Log.Info("keys written", zap.Int("done", done), zap.Int("of", total))
-		}
-	}
 }
 
 func (m *migration) serve(ctx context.Context, s Step, dir datadir.Dir, info *datadir.Info, alone bool) error {

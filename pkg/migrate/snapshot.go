@@ -283,14 +283,25 @@ func RestoreSnapshot(o Options, file string, member Member, bump uint64, skipHas
 	if err != nil {
 		return nil, err
 	}
-	if err := work.Prepare(func(to datadir.Dir) error { return restore(file, to, member, bump, skipHash) }); err != nil {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("restore: %w", err)
+	}
+	if err := needSpace(string(o.Dir), info.Size()+spare/2); err != nil {
 		return nil, err
 	}
-	info, err := datadir.Inspect(work.Dir())
+	m := &migration{Options: o, work: work}
+	err = work.Prepare(func(to datadir.Dir) error {
+		return m.during("restore", func() error { return restore(file, to, member, bump, skipHash) })
+	})
 	if err != nil {
 		return nil, err
 	}
-	kept, err := work.Commit(info.Version+".0/etcd3", before)
+	made, err := datadir.Inspect(work.Dir())
+	if err != nil {
+		return nil, err
+	}
+	kept, err := work.Commit(made.Version+".0/etcd3", before)
 	if err != nil {
 		return nil, err
 	}
