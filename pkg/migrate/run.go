@@ -205,7 +205,7 @@ func (m *migration) prepare(ctx context.Context, info *datadir.Info) error {
 			return fmt.Errorf("%s %s: %w", s.Kind, max(s.Etcd, s.Minor), err)
 		}
 		m.result.Steps = append(m.result.Steps, Timing{Step: s, Duration: time.Since(began)})
-		if err := m.refer(s, info); err != nil {
+		if err := m.refer(s); err != nil {
 			return err
 		}
 	}
@@ -216,7 +216,9 @@ func (m *migration) step(ctx context.Context, s Step, info *datadir.Info) error 
 	dir := m.work.Dir()
 	switch s.Kind {
 	case Convert:
-		return convert(info, dir, s.Minor, time.Now(), m.keysWritten(info.V2.Keys))
+		var err error
+		m.reference, err = convert(info, dir, s.Minor, time.Now(), m.keysWritten(info.V2.Keys))
+		return err
 	case Rebase:
 		now, err := datadir.Inspect(dir)
 		if err != nil {
@@ -284,23 +286,14 @@ func (m *migration) check(ctx context.Context, s Step, info *datadir.Info) error
 }
 
 // refer takes what has to be there in the end, as soon as the database is known to hold all of the log: what comes after
-// must not change it.
-func (m *migration) refer(done Step, before *datadir.Info) error {
+// must not change it. Where keys were converted, that is what the v2 store held.
+func (m *migration) refer(done Step) error {
 	if m.reference != nil || done.Kind == Check {
 		return nil
 	}
-	db, err := datadir.ReadDB(m.work.Dir().DB())
-	if err != nil {
-		return err
-	}
-	m.reference = db
-	if done.Kind != Convert {
-		return nil
-	}
-	if got, want := db.Keys, len(before.Contents.Keys); got != want {
-		return fmt.Errorf("compare: %d keys have become %d", want, got)
-	}
-	return nil
+	var err error
+	m.reference, err = datadir.ReadDB(m.work.Dir().DB())
+	return err
 }
 
 // compare makes sure that nothing was lost on the way.
@@ -314,6 +307,8 @@ func (m *migration) compare() error {
 	switch {
 	case len(after.Alarms) > len(before.Alarms):
 		return fmt.Errorf("compare: etcd raises an alarm: %s", after.Alarms[0])
+	case after.Keys-after.LeasedKeys != before.Keys-before.LeasedKeys:
+		return fmt.Errorf("compare: %d keys have become %d", before.Keys-before.LeasedKeys, after.Keys-after.LeasedKeys)
 	case after.Hash != before.Hash:
 		return fmt.Errorf("compare: the hash over %d keys was %s, and is %s", before.Keys-before.LeasedKeys, before.Hash, after.Hash)
 	case after.Revision < before.Revision:
