@@ -1,7 +1,6 @@
 package migrate
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 
@@ -71,7 +70,10 @@ func restoreChecked(file string, to datadir.Dir, member Member, bump uint64, ski
 		return err
 	}
 	if skipHash {
-		if err := cmp.Or(look(), restore(file, to, member, bump)); err != nil {
+		if err := look(); err != nil {
+			return "", err
+		}
+		if err := restore(file, to, member, bump); err != nil {
 			return "", err
 		}
 	} else {
