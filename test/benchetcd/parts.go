@@ -105,13 +105,12 @@ func (b *bench) image(ctx context.Context) error {
 		if err := os.WriteFile(filepath.Join(c, "version.txt"), []byte("2.3.8/etcd2"), 0o600); err != nil {
 			return err
 		}
+		const peer = "http://127.0.0.1:18630" // the client's port of its own is the one before
 		u, err = measure(ctx, nil, b.kubernetes, "--name", "default", "--data-dir", c, "--bin-dir", b.bin, "--bundled-versions", "2.3.8,3.0.17,3.1.20,3.2.32,3.3.27",
-			"--target-version", "3.3.27", "--target-storage", "etcd3", "--initial-cluster", "default=http://localhost:2380", "--port", "18629", "--peer-port", "18630",
-			"--listen-peer-urls", "http://127.0.0.1:18630", "--logtostderr")
+			"--target-version", "3.3.27", "--target-storage", "etcd3", "--initial-cluster", "default="+peer, "--initial-advertise-peer-urls", peer, "--listen-peer-urls", peer)
 		if err != nil {
 			return err
 		}
-		// It ends with 0 when it has failed, too.
 		text, err := os.ReadFile(filepath.Join(c, "version.txt"))
 		if err != nil || trim(text) != "3.3.27/etcd3" {
 			return fmt.Errorf("the migrate of Kubernetes ended at %q, %w", text, err)
