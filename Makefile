@@ -15,6 +15,8 @@ HOPS ?=
 REGISTRY ?=
 # Where the image of etcd-migrate is, which the plugin takes as its default for etcd's sake.
 ETCD_MIGRATE_IMAGE ?=
+# More for bench-etcd, such as --only=snapshot --runs=1.
+BENCH ?=
 TOPOLOGY ?= basic
 NAME ?= $(TOPOLOGY)
 SCENARIO ?= basic
@@ -84,6 +86,12 @@ test-etcd: ## Try etcd-migrate and the agent on real etcd servers, from 2.3 to 3
 .PHONY: test-etcd-full
 test-etcd-full: ## The same with 200,000 keys and 200 kills of the migration, at instants that are new each time
 	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBERNETES_1_12_BIN_DIR=$$($(LAB) build --kubernetes v1.12.0) go test -tags realetcd -timeout 90m -parallel 6 -v ./test/etcd -keys 200000 -kills 200 -seed "$$(date +%s)"
+
+.PHONY: bench-etcd
+bench-etcd: ## Measure etcd-migrate against etcdctl, the image of Kubernetes, steps by hand and cp (minutes, idle machine)
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w $(STAMP)' -o bin/etcd-migrate ./cmd/etcd-migrate
+	go run ./test/benchetcd --bin-dir "$$(go run ./hack/etcd)" --kubernetes-migrate "$$($(LAB) build --kubernetes v1.14.0 --command cluster/images/etcd/migrate)" $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## Throw broken input at every parser, each for FUZZTIME (ten minutes unless set)

@@ -76,6 +76,7 @@ func fill(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("build", flag.ContinueOnError)
 	topo := fs.String("topology", "basic", "topology: a name or a file")
 	release := fs.String("kubernetes", "", "only the commands of this release; their folder is printed")
+	single := fs.String("command", "", "with --kubernetes, of a release before modules: only the command in this folder of it, whose path is printed")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -84,11 +85,17 @@ func fill(ctx context.Context, args []string) error {
 		return err
 	}
 	if *release != "" {
-		dir, err := build.Kubernetes(ctx, cache, "v"+strings.TrimPrefix(*release, "v"), progress.New())
+		var path string
+		version := "v" + strings.TrimPrefix(*release, "v")
+		if *single != "" {
+			path, err = build.KubernetesCommand(ctx, cache, version, *single)
+		} else {
+			path, err = build.Kubernetes(ctx, cache, version, progress.New())
+		}
 		if err != nil {
 			return err
 		}
-		fmt.Println(dir)
+		fmt.Println(path)
 		return nil
 	}
 	t, err := loadTopology(*topo)

@@ -3,7 +3,6 @@ package migrate
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
@@ -15,28 +14,34 @@ import (
 // when its lease is up, and tells those who watch.
 const minTTL = time.Second
 
-// convert writes the v2 keys of a directory into a new member directory.
-func convert(i *datadir.Info, dir datadir.Dir, minor string, now time.Time, progress func(done int)) error {
+// convert writes the v2 keys of a directory into a new member directory, and says what the database has to hold from then on.
+func convert(i *datadir.Info, dir datadir.Dir, minor string, now time.Time, progress func(done int)) (*datadir.Database, error) {
 	spec, err := specOf(i, minor)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	revision := i.V2.Index
 	if revision > math.MaxInt64 || revision == 0 {
-		return fmt.Errorf("convert: index %d of the v2 store cannot become a revision", revision)
+		return nil, fmt.Errorf("convert: index %d of the v2 store cannot become a revision", revision)
 	}
 	if i.State.Synced.After(now) {
 		// The leader's clock was a little ahead of this one.
 		now = i.State.Synced
 	}
 	keys, leases := mapKeys(i.Contents.Keys, now)
-	if err := v3dir.CreateDB(filepath.Join(dir.Snap(), "db"), keys, leases, int64(revision), progress); err != nil {
-		return fmt.Errorf("convert: %w", err)
+	sum, done := datadir.NewSum(), 0
+	written := func(k v3dir.Key, rev, value []byte) {
+		sum.Add(k.Key, rev, value, k.Lease != 0)
+		done++
+		progress(done)
+	}
+	if err := v3dir.CreateDB(dir.DB(), keys, leases, int64(revision), written); err != nil {
+		return nil, fmt.Errorf("convert: %w", err)
 	}
 	if err := v3dir.Write(dir.Member(), spec); err != nil {
-		return fmt.Errorf("convert: %w", err)
+		return nil, fmt.Errorf("convert: %w", err)
 	}
-	return nil
+	return sum.Database(int64(revision), len(leases)), nil
 }
 
 // mapKeys keeps name, value and both revisions of each key. Keys that end within the same second share a lease; its ID

@@ -170,9 +170,6 @@ type migration struct {
 	reference *datadir.Database
 }
 
-// spare is what is left free beside the copy: logs of 64 MB are laid out in advance, two for each server's start.
-const spare = 256 << 20
-
 func (m *migration) run(ctx context.Context, info *datadir.Info, versionText string) error {
 	if err := m.checkSpace(); err != nil {
 		return err
@@ -196,44 +193,32 @@ func (m *migration) prepare(ctx context.Context, info *datadir.Info) error {
 			m.reference = db
 		}
 		m.Log.Info("copy the member", zap.String("to", string(m.work.Dir())))
-		if err := tree.Copy(m.Dir.Member(), m.work.Dir().Member()); err != nil {
+		err := m.during("copy", func() error { return tree.Copy(m.Dir.Member(), m.work.Dir().Member()) })
+		if err != nil {
 			return err
 		}
 	}
 	for _, s := range m.plan.Steps {
 		began := time.Now()
 		m.Log.Info("step", zap.String("kind", string(s.Kind)), zap.String("etcd", max(s.Etcd, s.Minor)))
-		if err := m.step(ctx, s, info); err != nil {
+		if err := m.during(string(s.Kind), func() error { return m.step(ctx, s, info) }); err != nil {
 			return fmt.Errorf("%s %s: %w", s.Kind, max(s.Etcd, s.Minor), err)
 		}
 		m.result.Steps = append(m.result.Steps, Timing{Step: s, Duration: time.Since(began)})
-		if err := m.refer(s, info); err != nil {
+		if err := m.refer(s); err != nil {
 			return err
 		}
 	}
 	return m.compare()
 }
 
-func (m *migration) checkSpace() error {
-	size, err := m.Dir.Size()
-	if err != nil {
-		return err
-	}
-	free, err := tree.Free(string(m.Dir))
-	if err != nil {
-		return err
-	}
-	if need := size + size/5 + spare; free < need {
-		return fmt.Errorf("check space of %s: %d MB are free, and the work beside the data takes %d MB", m.Dir, free>>20, need>>20)
-	}
-	return nil
-}
-
 func (m *migration) step(ctx context.Context, s Step, info *datadir.Info) error {
 	dir := m.work.Dir()
 	switch s.Kind {
 	case Convert:
-		return convert(info, dir, s.Minor, time.Now(), m.progress(info.V2.Keys))
+		var err error
+		m.reference, err = convert(info, dir, s.Minor, time.Now(), m.keysWritten(info.V2.Keys))
+		return err
 	case Rebase:
 		now, err := datadir.Inspect(dir)
 		if err != nil {
@@ -260,17 +245,6 @@ func rebase(i *datadir.Info, dir datadir.Dir, minor string) error {
 		}
 	}
 	return v3dir.Write(dir.Member(), spec)
-}
-
-// progress tells of long work every few seconds.
-func (m *migration) progress(total int) func(int) {
-	last := time.Now()
-	return func(done int) {
-		if time.Since(last) > 5*time.Second {
-			last = time.Now()
-			m.Log.Info("keys written", zap.Int("done", done), zap.Int("of", total))
-		}
-	}
 }
 
 func (m *migration) serve(ctx context.Context, s Step, dir datadir.Dir, info *datadir.Info, alone bool) error {
@@ -312,23 +286,14 @@ func (m *migration) check(ctx context.Context, s Step, info *datadir.Info) error
 }
 
 // refer takes what has to be there in the end, as soon as the database is known to hold all of the log: what comes after
-// must not change it.
-func (m *migration) refer(done Step, before *datadir.Info) error {
+// must not change it. Where keys were converted, that is what the v2 store held.
+func (m *migration) refer(done Step) error {
 	if m.reference != nil || done.Kind == Check {
 		return nil
 	}
-	db, err := datadir.ReadDB(m.work.Dir().DB())
-	if err != nil {
-		return err
-	}
-	m.reference = db
-	if done.Kind != Convert {
-		return nil
-	}
-	if got, want := db.Keys, len(before.Contents.Keys); got != want {
-		return fmt.Errorf("compare: %d keys have become %d", want, got)
-	}
-	return nil
+	var err error
+	m.reference, err = datadir.ReadDB(m.work.Dir().DB())
+	return err
 }
 
 // compare makes sure that nothing was lost on the way.
@@ -342,6 +307,8 @@ func (m *migration) compare() error {
 	switch {
 	case len(after.Alarms) > len(before.Alarms):
 		return fmt.Errorf("compare: etcd raises an alarm: %s", after.Alarms[0])
+	case after.Keys-after.LeasedKeys != before.Keys-before.LeasedKeys:
+		return fmt.Errorf("compare: %d keys have become %d", before.Keys-before.LeasedKeys, after.Keys-after.LeasedKeys)
 	case after.Hash != before.Hash:
 		return fmt.Errorf("compare: the hash over %d keys was %s, and is %s", before.Keys-before.LeasedKeys, before.Hash, after.Hash)
 	case after.Revision < before.Revision:

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +15,7 @@ import (
 
 	"go.etcd.io/etcd/etcdutl/v3/snapshot"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/hops"
@@ -101,34 +103,20 @@ func write(from datadir.Dir, info *datadir.Info, file string) (*Manifest, error)
 	if _, err := os.Stat(file); err == nil {
 		return nil, refuse("%s is there already", file)
 	}
-	db, err := datadir.ReadDB(from.DB())
-	if err != nil {
+	// The database is read twice at once: as it is, and for what is in it.
+	var db *datadir.Database
+	var reading errgroup.Group
+	reading.Go(func() (err error) {
+		db, err = datadir.ReadDB(from.DB())
+		return err
+	})
+	part := file + ".part"
+	defer os.Remove(part)
+	sum, size, err := writeSummed(part, from.DB())
+	if err := cmp.Or(reading.Wait(), err); err != nil {
 		return nil, err
 	}
-	in, err := os.Open(from.DB())
-	if err != nil {
-		return nil, fmt.Errorf("save snapshot: %w", err)
-	}
-	defer in.Close()
-	part := file + ".part"
-	out, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("save snapshot: %w", err)
-	}
-	defer os.Remove(part)
-	h := sha256.New()
-	size, err := io.Copy(io.MultiWriter(out, h), in)
-	sum := h.Sum(nil)
-	if err == nil {
-		_, err = out.Write(sum)
-	}
-	if err == nil {
-		err = out.Sync()
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
-		return nil, fmt.Errorf("save snapshot: %w", err)
-	}
-	m := &Manifest{SHA256: hex.EncodeToString(sum), Size: size + sha256.Size, Version: info.Version, ClusterID: info.ClusterID, Created: time.Now().UTC().Truncate(time.Second)}
+	m := &Manifest{SHA256: hex.EncodeToString(sum), Size: size, Version: info.Version, ClusterID: info.ClusterID, Created: time.Now().UTC().Truncate(time.Second)}
 	m.take(db)
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -143,20 +131,56 @@ func write(from datadir.Dir, info *datadir.Info, file string) (*Manifest, error)
 	return m, nil
 }
 
+// writeSummed copies a file with its sum behind it, onto the disk.
+func writeSummed(to, from string) (sum []byte, size int64, err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return nil, 0, fmt.Errorf("save snapshot: %w", err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, 0, fmt.Errorf("save snapshot: %w", err)
+	}
+	sum, size, err = tree.CopySum(out, in)
+	if err == nil {
+		_, err = out.Write(sum)
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		return nil, 0, fmt.Errorf("save snapshot: %w", err)
+	}
+	return sum, size + sha256.Size, nil
+}
+
 func manifestOf(file string) string { return file + ".json" }
 
 func (m *Manifest) take(db *datadir.Database) {
 	m.Revision, m.Keys, m.Leases, m.Hash, m.Prefixes = db.Revision, db.Keys, db.Leases, db.Hash, db.Prefixes
 }
 
+// readManifest gives an empty one where there is none.
+func readManifest(file string) (*Manifest, error) {
+	m := &Manifest{}
+	data, err := os.ReadFile(manifestOf(file))
+	if errors.Is(err, os.ErrNotExist) {
+		return m, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	return m, nil
+}
+
 // Verify checks a snapshot: its sum, every page of it, its manifest if there is one, and that a server serves it.
 func Verify(ctx context.Context, o Options, file string) (*Manifest, error) {
-	m := &Manifest{}
-	if data, err := os.ReadFile(manifestOf(file)); err == nil {
-		if err := json.Unmarshal(data, m); err != nil {
-			return nil, fmt.Errorf("verify %s: read manifest: %w", file, err)
-		}
-	} else if !errors.Is(err, os.ErrNotExist) {
+	m, err := readManifest(file)
+	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", file, err)
 	}
 	if err := m.sum(file); err != nil {
@@ -173,7 +197,7 @@ func Verify(ctx context.Context, o Options, file string) (*Manifest, error) {
 	defer os.RemoveAll(dir)
 	target := datadir.Dir(filepath.Join(dir, "data"))
 	member := Member{Name: "verify", PeerURL: "http://127.0.0.1:2380"}
-	if err := restore(file, target, member, 0, false); err != nil {
+	if err := restore(file, target, member, 0); err != nil {
 		return nil, fmt.Errorf("verify %s: %w", file, err)
 	}
 	info, err := datadir.Inspect(target)
@@ -258,58 +282,6 @@ func serveOnce(ctx context.Context, o Options, dir datadir.Dir, info *datadir.In
 	}
 	if after.Hash != m.Hash {
 		return errors.New("after it was served, something else is in it")
-	}
-	return nil
-}
-
-// Member says whose directory a snapshot becomes.
-type Member struct {
-	Name    string
-	PeerURL string
-	// Cluster is every member, as name=url,name=url; empty for a cluster of one.
-	Cluster, Token string
-}
-
-// RestoreSnapshot makes a new member out of a snapshot, in place of the one that may be there, which is kept. bump moves the revision on
-// and marks everything before as compacted, so that no client takes the past for the present:
-// https://github.com/kubernetes/kubernetes/issues/118501.
-func RestoreSnapshot(o Options, file string, member Member, bump uint64, skipHash bool) (*RolledBack, error) {
-	work, release, err := open(o)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	before, err := o.Dir.ReadVersionFile()
-	if err != nil {
-		return nil, err
-	}
-	if err := work.Prepare(func(to datadir.Dir) error { return restore(file, to, member, bump, skipHash) }); err != nil {
-		return nil, err
-	}
-	info, err := datadir.Inspect(work.Dir())
-	if err != nil {
-		return nil, err
-	}
-	kept, err := work.Commit(info.Version+".0/etcd3", before)
-	if err != nil {
-		return nil, err
-	}
-	return &RolledBack{Kept: kept}, nil
-}
-
-func restore(file string, to datadir.Dir, member Member, bump uint64, skipHash bool) error {
-	cluster := member.Cluster
-	if cluster == "" {
-		cluster = member.Name + "=" + member.PeerURL
-	}
-	token := member.Token
-	if token == "" {
-		token = "etcd-cluster"
-	}
-	err := snapshot.NewV3(zap.NewNop()).Restore(snapshot.RestoreConfig{SnapshotPath: file, Name: member.Name, OutputDataDir: string(to), PeerURLs: []string{member.PeerURL},
-		InitialCluster: cluster, InitialClusterToken: token, SkipHashCheck: skipHash, RevisionBump: bump, MarkCompacted: bump > 0})
-	if err != nil {
-		return fmt.Errorf("restore %s: %w", file, err)
 	}
 	return nil
 }

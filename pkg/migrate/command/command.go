@@ -92,6 +92,7 @@ func Run(ctx context.Context, args []string, std IO) int {
 	err := a.command(ctx, name)
 	if err != nil {
 		fmt.Fprintln(a.Err, "etcd-migrate:", err)
+		a.fail(err)
 	}
 	return code(err)
 }

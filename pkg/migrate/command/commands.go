@@ -2,10 +2,8 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -36,19 +34,13 @@ func (a *app) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.moveBinaries(r.Version)
 	return a.result(r)
 }
 
-// result goes to the termination log too, where a pod's status shows it.
 func (a *app) result(r *migrate.Result) error {
-	if a.termination != "" {
-		data, err := json.Marshal(r)
-		if err == nil {
-			err = os.WriteFile(a.termination, data, 0o644)
-		}
-		if err != nil {
-			return fmt.Errorf("write result: %w", err)
-		}
+	if err := a.terminate(summarize(r)); err != nil {
+		return err
 	}
 	if a.output == "json" {
 		return a.json(r)
@@ -125,6 +117,7 @@ func (a *app) show(i *datadir.Info) {
 		fmt.Fprintf(a.Out, "%-18s "+format+"\n", append([]any{name}, args...)...)
 	}
 	row("version", "%s (%s)", i.Version, i.Reason)
+	row("storage", "%s, %d MB on disk, %d MB free beside it", i.Storage, i.Size>>20, i.DiskFree>>20)
 	if i.VersionFile != "" {
 		row("version.txt", "%s", i.VersionFile)
 	}

@@ -32,7 +32,7 @@ func (a *app) parse(name string, args []string) error {
 	f.DurationVar(&a.opts.Timeout, "timeout", 10*time.Minute, "how long one server may take to come up and end")
 	f.StringVar(&a.creds, "etcd-server-extra-args", env("ETCD_CREDS"), "more arguments for every server, split at spaces (or $ETCD_CREDS)")
 	f.StringVarP(&a.output, "output", "o", "text", "text or json")
-	f.StringVar(&a.termination, "termination-log", "", "write the result there too, as JSON")
+	f.StringVar(&a.termination, "termination-log", "", "write the result there too, as JSON, or why there is none (default: /dev/termination-log where there is one)")
 	f.IntVar(&a.generation, "generation", 0, "which of the members that were there before to put back (default: the newest)")
 	f.StringVar(&a.member.Name, "name", cmp.Or(env("ETCD_NAME"), "default"), "restore: name of the member (or $ETCD_NAME)")
 	f.StringVar(&a.member.PeerURL, "initial-advertise-peer-urls", cmp.Or(env("INITIAL_ADVERTISE_PEER_URLS"), "http://localhost:2380"), "restore: the member's URL for the others")

@@ -1,17 +1,12 @@
 package datadir
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"os"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -48,7 +43,7 @@ type Database struct {
 	// Prefixes say the same of the keys by the first two levels of their names, such as /registry/pods.
 	Prefixes map[string]Part `json:"prefixes,omitempty"`
 
-	live map[string]bool
+	live map[string]entry
 }
 
 // Part is some of the keys.
@@ -58,7 +53,10 @@ type Part struct {
 }
 
 // Has says whether the key is there.
-func (d *Database) Has(key string) bool { return d.live[key] }
+func (d *Database) Has(key string) bool {
+	_, ok := d.live[key]
+	return ok
+}
 
 // ReadDB reads a database without writing to it. One in use is an error after a moment.
 func ReadDB(path string) (db *Database, err error) {
@@ -79,7 +77,7 @@ func ReadDB(path string) (db *Database, err error) {
 		return nil, fmt.Errorf("read database %s: %w", path, err)
 	}
 	defer b.Close()
-	db = &Database{live: map[string]bool{}}
+	db = &Database{}
 	err = b.View(func(tx *bolt.Tx) error {
 		db.Size = tx.Size()
 		db.Free = db.Size - used(tx)*int64(b.Info().PageSize)
@@ -115,15 +113,8 @@ func each(tx *bolt.Tx, name []byte, visit func(k, v []byte) error) error {
 	return nil
 }
 
-// entry is the newest state of a key.
-type entry struct {
-	rev   []byte
-	lease bool
-	sum   [sha256.Size]byte
-}
-
 func (d *Database) readKeys(tx *bolt.Tx) error {
-	live := map[string]entry{}
+	sum := NewSum()
 	err := each(tx, schema.Key.Name(), func(k, v []byte) error {
 		if len(k) != 17 && len(k) != 18 {
 			return fmt.Errorf("revision of %d bytes", len(k))
@@ -134,51 +125,17 @@ func (d *Database) readKeys(tx *bolt.Tx) error {
 		}
 		d.Revision = int64(binary.BigEndian.Uint64(k)) //nolint:gosec // as etcd writes it
 		if mvcc.IsTombstone(k) {
-			delete(live, string(kv.Key))
+			sum.Remove(string(kv.Key))
 			return nil
 		}
-		live[string(kv.Key)] = entry{rev: slices.Clone(k), lease: kv.Lease != 0, sum: sha256.Sum256(v)}
+		sum.Add(string(kv.Key), k, v, kv.Lease != 0)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	keys := make([]string, 0, len(live))
-	for k, e := range live {
-		d.live[k] = true
-		if e.lease {
-			d.LeasedKeys++
-			continue
-		}
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	whole := sha256.New()
-	parts := map[string]hash.Hash{}
-	d.Prefixes = map[string]Part{}
-	for _, k := range keys {
-		p := prefix(k)
-		if parts[p] == nil {
-			parts[p] = sha256.New()
-		}
-		for _, h := range []hash.Hash{whole, parts[p]} {
-			h.Write(live[k].rev)
-			sum := live[k].sum
-			h.Write(sum[:])
-		}
-		d.Prefixes[p] = Part{Keys: d.Prefixes[p].Keys + 1}
-	}
-	for p, h := range parts {
-		d.Prefixes[p] = Part{Keys: d.Prefixes[p].Keys, Hash: hex.EncodeToString(h.Sum(nil))}
-	}
-	d.Keys, d.Hash = len(live), hex.EncodeToString(whole.Sum(nil))
+	sum.into(d)
 	return nil
-}
-
-// prefix is the first two levels of a key's name, without its last.
-func prefix(key string) string {
-	levels := strings.SplitN(key, "/", 4)
-	return strings.Join(levels[:min(3, max(1, len(levels)-1))], "/")
 }
 
 func (d *Database) readMeta(tx *bolt.Tx) error {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/raftlog"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/tree"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/v2"
 )
 
@@ -14,6 +15,11 @@ type Info struct {
 	// Version is the minor release that the directory belongs to, and Reason the bytes that say so.
 	Version string `json:"version"`
 	Reason  string `json:"reason"`
+	// Storage is etcd2 where the keys of the v2 API are all there is, and etcd3 otherwise, as version.txt calls them.
+	Storage string `json:"storage"`
+	// Size is what the member takes on disk, and DiskFree what is left beside it (bytes).
+	Size     int64 `json:"size"`
+	DiskFree int64 `json:"diskFree"`
 	// VersionFile is what version.txt claims.
 	VersionFile string    `json:"versionFile,omitempty"`
 	NodeID      uint64    `json:"nodeID"`
@@ -67,6 +73,12 @@ func Inspect(d Dir) (*Info, error) {
 	}
 	i := &Info{}
 	var err error
+	if i.Size, err = d.Size(); err != nil {
+		return nil, err
+	}
+	if i.DiskFree, err = tree.Free(string(d)); err != nil {
+		return nil, err
+	}
 	if i.VersionFile, err = d.ReadVersionFile(); err != nil {
 		return nil, err
 	}
@@ -93,6 +105,9 @@ func Inspect(d Dir) (*Info, error) {
 		}
 	case !os.IsNotExist(err):
 		return nil, fmt.Errorf("read database: %w", err)
+	}
+	if i.Storage = "etcd3"; i.Database == nil || i.Database.Keys == 0 && i.V2.Keys > 0 {
+		i.Storage = "etcd2"
 	}
 	return i, i.detect()
 }

@@ -10,11 +10,9 @@ import (
 	"slices"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
-	"go.etcd.io/etcd/server/v3/etcdserver/api/snap"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.etcd.io/raft/v3/raftpb"
-	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -117,10 +115,10 @@ func (l *Log) choose(snapDir string, marks []*walpb.Snapshot) (*walpb.Snapshot, 
 	slices.Sort(files)
 	slices.Reverse(files)
 	for _, f := range files {
-		s, err := snap.Read(zap.NewNop(), f)
+		s, err := readSnap(f)
 		if err != nil {
-			if os.IsPermission(err) {
-				return nil, fmt.Errorf("read snapshot: %w", err)
+			if errors.Is(err, os.ErrPermission) {
+				return nil, err
 			}
 			l.Broken = append(l.Broken, filepath.Base(f))
 			continue

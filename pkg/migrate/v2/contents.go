@@ -2,7 +2,6 @@ package v2
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,7 +29,7 @@ type Contents struct {
 	AuthEnabled  bool
 }
 
-// node is one of the store's nodes as it writes them. A listing through the API would leave out the hidden ones.
+// node is one of the store's nodes, by the names that it has for them.
 type node struct {
 	Path                        string
 	CreatedIndex, ModifiedIndex uint64
@@ -44,16 +43,12 @@ var permanentBefore = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Contents gives the users' part of the store.
 func (s *State) Contents() (*Contents, error) {
-	data, err := s.store.SaveNoCopy()
+	root, err := nodes(s.store)
 	if err != nil {
-		return nil, fmt.Errorf("write v2 store: %w", err)
-	}
-	var saved struct{ Root *node }
-	if err := json.Unmarshal(data, &saved); err != nil {
 		return nil, fmt.Errorf("read v2 store: %w", err)
 	}
 	c := &Contents{}
-	for name, n := range saved.Root.Children {
+	for name, n := range root.Children {
 		switch "/" + name {
 		case clusterPrefix:
 		case keysPrefix:

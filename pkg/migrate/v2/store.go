@@ -55,7 +55,7 @@ func Replay(l *raftlog.Log) (*State, error) {
 	s := &State{Removed: map[uint64]bool{}, store: v2store.New(clusterPrefix, keysPrefix)}
 	// From 3.6 on a snapshot may hold no store.
 	if data := l.Snapshot.GetData(); len(data) > 0 {
-		if err := s.store.Recovery(data); err != nil {
+		if err := recoverStore(s.store, data); err != nil {
 			return nil, fmt.Errorf("read v2 store of %s: %w", l.SnapshotFile, err)
 		}
 	}

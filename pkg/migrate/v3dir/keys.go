@@ -20,8 +20,9 @@ const batch = 20_000
 
 // CreateDB writes a new database at path with the keys, which have to be in the order of their revisions.
 // Everything before revision is compacted away: there is no history, and who watches from an older revision has to be
-// told so instead of missing what was deleted. It also makes revision the current one.
-func CreateDB(path string, keys []Key, leases []Lease, revision int64, progress func(done int)) error {
+// told so instead of missing what was deleted. It also makes revision the current one. written is told of each key, as it is in the
+// database. Nothing waits for the disk.
+func CreateDB(path string, keys []Key, leases []Lease, revision int64, written func(k Key, rev, value []byte)) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("create database: %w", err)
 	}
@@ -40,7 +41,7 @@ func CreateDB(path string, keys []Key, leases []Lease, revision int64, progress 
 			}
 			b.FillPercent = 0.95 // revisions only grow: nothing will come between
 			for _, k := range keys[done : done+n] {
-				if last, err = put(b, k, last); err != nil {
+				if last, err = put(b, k, last, written); err != nil {
 					return err
 				}
 			}
@@ -50,7 +51,6 @@ func CreateDB(path string, keys []Key, leases []Lease, revision int64, progress 
 			return fmt.Errorf("write keys: %w", err)
 		}
 		done += n
-		progress(done)
 	}
 	if last.Main > revision {
 		return fmt.Errorf("write keys: revision %d lies behind the current one, %d", last.Main, revision)
@@ -59,10 +59,10 @@ func CreateDB(path string, keys []Key, leases []Lease, revision int64, progress 
 	if err != nil {
 		return fmt.Errorf("write leases: %w", err)
 	}
-	return sync(db)
+	return closed(db)
 }
 
-func put(b *bolt.Bucket, k Key, last mvcc.Revision) (mvcc.Revision, error) {
+func put(b *bolt.Bucket, k Key, last mvcc.Revision, written func(k Key, rev, value []byte)) (mvcc.Revision, error) {
 	rev := mvcc.Revision{Main: k.ModRev}
 	if rev.Main == last.Main {
 		rev.Sub = last.Sub + 1
@@ -75,7 +75,9 @@ func put(b *bolt.Bucket, k Key, last mvcc.Revision) (mvcc.Revision, error) {
 	if err != nil {
 		return last, fmt.Errorf("key %q: %w", k.Key, err)
 	}
-	return rev, b.Put(mvcc.RevToBytes(rev, mvcc.NewRevBytes()), value)
+	bytes := mvcc.RevToBytes(rev, mvcc.NewRevBytes())
+	written(k, bytes, value)
+	return rev, b.Put(bytes, value)
 }
 
 func rest(tx *bolt.Tx, leases []Lease, revision int64) error {
@@ -113,10 +115,7 @@ func open(path string) (*bolt.DB, error) {
 	return db, nil
 }
 
-func sync(db *bolt.DB) error {
-	if err := db.Sync(); err != nil {
-		return fmt.Errorf("sync database: %w", err)
-	}
+func closed(db *bolt.DB) error {
 	if err := db.Close(); err != nil {
 		return fmt.Errorf("close database: %w", err)
 	}

@@ -16,7 +16,7 @@ func write(t *testing.T, format v3dir.Format) *datadir.Info {
 	t.Helper()
 	dir := datadir.Dir(t.TempDir())
 	keys := []v3dir.Key{{Key: "/a", Value: "1", CreateRev: 3, ModRev: 4}, {Key: "/b", Value: "\xff", CreateRev: 7, ModRev: 7, Lease: 99}}
-	if err := v3dir.CreateDB(filepath.Join(dir.Snap(), "db"), keys, []v3dir.Lease{{ID: 99, TTL: time.Minute}}, 12, func(int) {}); err != nil {
+	if err := v3dir.CreateDB(filepath.Join(dir.Snap(), "db"), keys, []v3dir.Lease{{ID: 99, TTL: time.Minute}}, 12, func(v3dir.Key, []byte, []byte) {}); err != nil {
 		t.Fatal(err)
 	}
 	s := v3dir.Spec{Format: format, NodeID: 0xa, ClusterID: 0xc, Index: 40, Term: 3, HardTerm: 5, Vote: 0xa, Removed: []uint64{0xd},
@@ -63,7 +63,7 @@ func TestWriteRefuses(t *testing.T) {
 		"ahead of the revision":   {{Key: "/a", CreateRev: 50, ModRev: 50}},
 		"a revision that is none": {{Key: "/a"}},
 	} {
-		if err := v3dir.CreateDB(path, keys, nil, 12, func(int) {}); err == nil {
+		if err := v3dir.CreateDB(path, keys, nil, 12, func(v3dir.Key, []byte, []byte) {}); err == nil {
 			t.Errorf("%s: written", name)
 		}
 	}

@@ -21,7 +21,8 @@ import (
 )
 
 // Write completes the member directory at dir, in which snap/db lies already. Log and snapshots that are there go away,
-// and with them all that the v2 API has left: etcd 3.6 panics over it, https://github.com/etcd-io/etcd/issues/20809.
+// and with them all that the v2 API has left: etcd 3.6 panics over it, https://github.com/etcd-io/etcd/issues/20809. The database
+// is not synced: who keeps the directory has to sync all of it.
 func Write(dir string, s Spec) error {
 	if err := s.validate(); err != nil {
 		return err
@@ -88,7 +89,7 @@ func (s *Spec) database(path string) error {
 	if err := db.Update(s.meta); err != nil {
 		return fmt.Errorf("write membership: %w", err)
 	}
-	return sync(db)
+	return closed(db)
 }
 
 func (s *Spec) meta(tx *bolt.Tx) error {

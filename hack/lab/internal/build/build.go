@@ -65,6 +65,12 @@ func Kubernetes(ctx context.Context, cache, version string, log *progress.Log) (
 	return (&builder{cache: cache, pins: p, log: log}).kubernetes(ctx, version)
 }
 
+// KubernetesCommand builds one command of a release that is older than modules, and returns its path.
+func KubernetesCommand(ctx context.Context, cache, version, dir string) (string, error) {
+	b := &builder{cache: cache}
+	return gobuild.KubernetesCommand(ctx, cache, version, dir, b.logFile("kubernetes-"+version))
+}
+
 func (b *builder) logFile(name string) string { return filepath.Join(b.cache, "logs", name+".log") }
 
 func (b *builder) tools(ctx context.Context, t *topology.Topology) error {

@@ -60,6 +60,28 @@ func KubernetesOfOld(ctx context.Context, cache, version string, instead map[str
 	})
 }
 
+// KubernetesCommand builds one command of such a release, such as cluster/images/etcd/migrate, and returns its path.
+func KubernetesCommand(ctx context.Context, cache, version, dir, log string) (string, error) {
+	if !BeforeModules(version) {
+		return "", fmt.Errorf("build %s of %s: single commands are built of releases before modules only", dir, version)
+	}
+	name := "kubernetes-" + strings.ReplaceAll(dir, "/", "-")
+	out := filepath.Join(cache, "bin", name, version)
+	err := store.Once(out, func(tmp string) error {
+		g, err := oldGo(ctx, log)
+		if err != nil {
+			return err
+		}
+		src, err := g.source(ctx, cache, version)
+		if err != nil {
+			return err
+		}
+		pkg := "k8s.io/kubernetes/" + dir
+		return g.run(ctx, src, cgo(pkg), "build", "-ldflags", "-s -w", "-o", filepath.Join(tmp, filepath.Base(dir)), pkg)
+	})
+	return filepath.Join(out, filepath.Base(dir)), err
+}
+
 // cgo says how a command is built: the kubelet of that time reads its machine by means of C.
 func cgo(pkg string) string {
 	if filepath.Base(pkg) == "kubelet" {
