@@ -57,7 +57,7 @@ verify: ## Check formatting, go vet, go.mod, quoted help texts and lint
 	hack/lint.sh
 
 .PHONY: docs
-docs: ## Bring the help texts in the docs up to date
+docs: ## Bring help texts, pages of commands and man pages up to date
 	hack/verify-help.sh --write
 
 .PHONY: agent-image
