@@ -9,6 +9,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)
 # The reference that agent-image pushes to and that the plugin takes as its default.
 AGENT_IMAGE ?=
+# A kubectl that the lab builds for its basic cluster anyway; 1.26 is the first that completes plugins' arguments.
+KUBECTL_VERSION := v1.34.4
 # For images: platforms such as linux/amd64, releases of etcd such as 3.5,3.6, and a registry with a path.
 PLATFORMS ?=
 HOPS ?=
@@ -62,7 +64,7 @@ verify: ## Check formatting, go vet, go.mod, quoted help texts and lint
 	hack/lint.sh
 
 .PHONY: docs
-docs: ## Bring the help texts in the docs up to date
+docs: ## Bring help texts, pages of commands and man pages up to date
 	hack/verify-help.sh --write
 
 .PHONY: agent-image
@@ -74,6 +76,14 @@ agent-image: build ## Put the agent in an image: push it to AGENT_IMAGE, or writ
 .PHONY: images
 images: ## Make both images for PLATFORMS in dist/images, or push them to REGISTRY; HOPS=3.5,3.6 for a thin one
 	hack/images.sh --version '$(VERSION)' --ldflags '$(STAMP)' $(if $(PLATFORMS),--platforms '$(PLATFORMS)') $(if $(HOPS),--hops '$(HOPS)') $(if $(REGISTRY),--push '$(REGISTRY)')
+
+.PHONY: dist
+dist: ## Make the archives of a release in dist/release, and plugins.yaml with their sums (VERSION: default is the manifest's)
+	go run ./hack/dist --agent-image '$(AGENT_IMAGE)' $(if $(filter command environment,$(firstword $(origin VERSION))),--version '$(VERSION)')
+
+.PHONY: test-dist
+test-dist: ## Install an archive with the real krew and run it through a real kubectl
+	KUBECTL=$$($(LAB) build --kubernetes $(KUBECTL_VERSION))/kubectl go test -tags realkrew -timeout 20m ./test/dist
 
 .PHONY: etcd-binaries
 etcd-binaries: ## Build the etcd releases that etcd-migrate brings along into your cache (minutes, once)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Compares the help texts in README.md and docs with what the plugin says; "hack/verify-help.sh --write" brings them up to date.
+# So it does with what hack/docs writes: that there is a page for every command, the list of them, and man pages.
 # A quoted help text stands between two lines: "<!-- help: cluster -->" (kubectl upgrade cluster --help) and "<!-- /help -->".
 # "<!-- help: etcd-migrate -->" is that of the other program.
 set -euo pipefail
@@ -7,10 +8,11 @@ cd "$(dirname "$0")/.."
 
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
-go build -o "$new/" ./cmd/kubectl-upgrade ./cmd/etcd-migrate
+go build -o "$new/" ./cmd/kubectl-upgrade ./cmd/etcd-migrate ./hack/docs
 
 status=0
-for page in README.md docs/*.md; do
+"$new/docs" ${1+"$1"} || status=1
+for page in README.md docs/*.md docs/commands/*.md; do
 	quoted=
 	while IFS= read -r line; do
 		if [[ $line == '<!-- /help -->' ]]; then

@@ -20,7 +20,7 @@ func run() int {
 	in := cli.Invocation{
 		IOStreams: genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr},
 		Stop:      stop,
-		Args:      os.Args[1:],
+		Args:      cli.Args(os.Args),
 	}
 	err := cli.NewRoot(in).ExecuteContext(ctx)
 	if err != nil {

@@ -54,6 +54,7 @@ func newClusterWith(r *runner, flags *genericclioptions.ConfigFlags) *cobra.Comm
 	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "Stop after the plan.")
 	cmd.Flags().BoolVar(&r.noProbe, "no-probe", false, "Do not measure whether the API endpoint answers during the upgrade.")
 	r.add(cmd.Flags())
+	releases(cmd, r.flags)
 	return cmd
 }
 
@@ -79,5 +80,6 @@ func newPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command
 	}
 	cmd.Flags().StringVar(&r.to, "to", "", "The Kubernetes version to plan for, such as v1.34.2.")
 	r.add(cmd.Flags())
+	releases(cmd, r.flags)
 	return cmd
 }

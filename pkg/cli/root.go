@@ -43,13 +43,15 @@ func NewRoot(in Invocation) *cobra.Command {
 	opts := options.NewCmdOptions(in.Out)
 	opts.Hidden = true // help names it where it is of use
 	root.AddCommand(newPlan(in, flags), newCluster(in, flags), newEtcd(in, flags), newAbort(in, flags), newStatus(in, flags), newVersion(in), opts)
+	completions(root, flags)
 	// kubectl runs plugins under their own file name, but help has to show what the user types, and kubectl's templates make that from the parents.
 	kubectl := &cobra.Command{Use: "kubectl", SilenceErrors: true, SilenceUsage: true, CompletionOptions: root.CompletionOptions}
+	kubectl.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	kubectl.AddCommand(root)
 	templates.ActsAsRootCommand(kubectl, []string{"options"})
 	kubectl.SetIn(in.In)
 	kubectl.SetOut(in.Out)
 	kubectl.SetErr(in.ErrOut)
-	kubectl.SetArgs(append([]string{"upgrade"}, in.Args...))
+	kubectl.SetArgs(asRoot(in.Args))
 	return kubectl
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/probe"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/record"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/report"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
@@ -96,6 +97,11 @@ func (r *runner) upgrade(ctx context.Context) error {
 	p, err := r.prepare(ctx, u.Prepare)
 	if p != nil {
 		r.report.Findings, r.report.Plan, r.report.Offered, r.report.To = p.Findings, p.Plan, p.Offered, p.To
+	}
+	if p != nil && p.Offered != nil {
+		if err := record.KeepOffered(client.Config.Host, p.Offered); err != nil {
+			warn(err.Error()) // completion does without
+		}
 	}
 	if stale, ok := errors.AsType[*upgrade.StaleError](err); ok {
 		return r.explainStale(v, stale)
