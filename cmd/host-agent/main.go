@@ -22,6 +22,7 @@ const usage = `usage: host-agent VERB
   do [--offset N]      start, or attach to, the request on stdin; frames on stdout
   run --dir DIR        what the transient unit runs on the host
   finish --dir DIR     what the transient unit runs when that has ended
+  give --name SUM      write an offered file to stdout, from --offset on
   purge                have the host remove what the agent left on it
   sweep                what the unit for that runs on the host
 `
@@ -42,15 +43,16 @@ func run(args []string) int {
 	return 0
 }
 
-func verb(ctx context.Context, name string, args []string) error {
-	flags := pflag.NewFlagSet("host-agent "+name, pflag.ContinueOnError)
+func verb(ctx context.Context, verb string, args []string) error {
+	flags := pflag.NewFlagSet("host-agent "+verb, pflag.ContinueOnError)
 	offset := flags.Int64("offset", 0, "go on in the log after this many bytes")
+	name := flags.String("name", "", "checksum of an offered file")
 	dir := flags.String("dir", "", "directory of the request")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	work := workdir.Default
-	switch name {
+	switch verb {
 	case "serve":
 		return host.Serve(ctx, work, os.Stdout)
 	case "do":
@@ -63,10 +65,12 @@ func verb(ctx context.Context, name string, args []string) error {
 		return host.Run(ctx, work, *dir, os.Stdout)
 	case "finish":
 		return host.Finish(*dir)
+	case "give":
+		return host.Give(work, *name, *offset, os.Stdout)
 	case "purge":
 		return host.Purge(ctx, work)
 	case "sweep":
 		return host.Sweep(work)
 	}
-	return fmt.Errorf("unknown verb %q\n%s", name, usage)
+	return fmt.Errorf("unknown verb %q\n%s", verb, usage)
 }

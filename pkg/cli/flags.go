@@ -36,6 +36,7 @@ type upgradeFlags struct {
 	maxUnavailable   string
 	maxFailures      int
 	pauseAfter       string
+	etcd             string
 }
 
 func (f *upgradeFlags) add(fs *pflag.FlagSet) {
@@ -45,6 +46,7 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.maxUnavailable, "max-unavailable", "1", "How many workers may be down at once: a number, or a percentage of all workers.")
 	fs.IntVar(&f.maxFailures, "max-failures", 0, "How many workers may fail before no other one is started. Those that have been started are finished.")
 	fs.StringVar(&f.pauseAfter, "pause-after", "", "Stop after: control-plane, first-worker or every-node. The same command goes on.")
+	fs.StringVar(&f.etcd, "etcd", "kubeadm", "Who sees to the etcd that kubeadm runs: kubeadm takes it to the release that it comes with, keep leaves it as it is, to be upgraded by 'kubectl upgrade etcd'.")
 	fs.StringSliceVar(&f.ignoreKubeadm, "kubeadm-ignore-preflight-errors", nil, "Checks of kubeadm's own preflight that may fail, as its --ignore-preflight-errors.")
 }
 
@@ -149,6 +151,13 @@ func (f *upgradeFlags) workers(o *upgrade.Options) error {
 		return fmt.Errorf("--max-failures: %d is below zero", f.maxFailures)
 	}
 	o.Plan.MaxFailures = f.maxFailures
+	switch f.etcd {
+	case "kubeadm", "":
+	case "keep":
+		o.Plan.KeepEtcd = true
+	default:
+		return fmt.Errorf("--etcd: %q is none of kubeadm, keep", f.etcd)
+	}
 	switch o.Plan.PauseAfter = plan.PauseAfter(f.pauseAfter); o.Plan.PauseAfter {
 	case plan.PauseNever, plan.PauseAfterControlPlane, plan.PauseAfterFirstWorker, plan.PauseAfterEveryNode:
 		return nil

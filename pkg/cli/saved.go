@@ -70,7 +70,12 @@ func choices(p *plan.Plan) []choice {
 	for _, v := range o.Via {
 		via = append(via, v.String())
 	}
+	etcd := "kubeadm"
+	if o.KeepEtcd {
+		etcd = "keep"
+	}
 	return []choice{
+		{"etcd", etcd},
 		{"to", p.To.String()},
 		{"via", strings.Join(via, ",")},
 		{"selector", o.Selector},

@@ -30,6 +30,8 @@ type Options struct {
 	// MaxFailures is how many workers may fail before no other one is started.
 	MaxFailures int        `json:"maxFailures,omitempty"`
 	PauseAfter  PauseAfter `json:"pauseAfter,omitempty"`
+	// KeepEtcd has kubeadm leave its etcd as it is.
+	KeepEtcd bool `json:"keepEtcd,omitempty"`
 }
 
 // Packages is what each node's package manager would do, by node name and by the versions that the node needs.
@@ -83,7 +85,7 @@ func ForCluster(in Input) (*Plan, error) {
 		p.Nodes = append(p.Nodes, b.summary(n))
 	}
 	if len(work) > 0 {
-		p.Reasons = slices.Concat(b.reasons, why(c, b.stops))
+		p.Reasons = slices.Concat(b.reasons, why(c, b.stops), WhatKubeadmDoes(c, in.Path, in.Options.KeepEtcd))
 		p.Phases = slices.Concat(b.prepare(), work, b.finish())
 	}
 	if b.err != nil {

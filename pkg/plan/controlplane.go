@@ -46,10 +46,10 @@ func (s stop) climb(id string, n cluster.Node, first bool, ahead []string) Group
 	steps = append(steps, s.moveLeader(id, n, ahead)...)
 	if first {
 		steps = append(steps, s.host(id+"/apply", "kubeadm upgrade apply "+s.Version.String(), n.Name,
-			hostaction.KubeadmApply{Version: s.Version, IgnorePreflight: ignore}, 30*time.Minute))
+			hostaction.KubeadmApply{Version: s.Version, IgnorePreflight: ignore, SkipEtcd: s.in.Options.KeepEtcd}, 30*time.Minute))
 	} else {
 		steps = append(steps, s.host(id+"/node", "kubeadm upgrade node", n.Name,
-			hostaction.KubeadmNode{Version: s.Version, IgnorePreflight: ignore}, 30*time.Minute))
+			hostaction.KubeadmNode{Version: s.Version, IgnorePreflight: ignore, SkipEtcd: s.in.Options.KeepEtcd}, 30*time.Minute))
 	}
 	steps = append(steps, s.step(id+"/ready", "control plane answers and is stable", ControlPlaneReady, n.Name,
 		ControlPlaneReadyParams{Version: s.Version, Stable: stable}, false, 10*time.Minute))

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -93,11 +92,7 @@ func probeAt(address string) (*manifest.HTTPProbe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read --listen-metrics-urls: %w", err)
 	}
-	host, port, err := net.SplitHostPort(u.Host)
-	if err != nil {
-		return nil, fmt.Errorf("read --listen-metrics-urls: %w", err)
-	}
-	n, err := strconv.Atoi(port)
+	n, err := strconv.Atoi(u.Port())
 	if err != nil {
 		return nil, fmt.Errorf("read --listen-metrics-urls: %w", err)
 	}
@@ -105,7 +100,7 @@ func probeAt(address string) (*manifest.HTTPProbe, error) {
 	if u.Scheme == "https" {
 		scheme = "HTTPS"
 	}
-	return &manifest.HTTPProbe{Host: host, Port: n, Path: "/health", Scheme: scheme}, nil
+	return &manifest.HTTPProbe{Host: u.Hostname(), Port: n, Path: "/health", Scheme: scheme}, nil
 }
 
 // EtcdProblem is what is wrong with the settings of a member on the way.

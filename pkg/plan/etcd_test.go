@@ -396,3 +396,66 @@ func TestAbortOfEtcdLeavesMembersAsTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// asService makes a member a service of its host.
+func asService(m *cluster.EtcdMember, release string) {
+	m.Version = v(release)
+	m.Process = &cluster.EtcdProcess{
+		Run: cluster.EtcdAsService, Unit: "etcd.service", Binary: "/usr/local/bin/etcd", DataDir: "/var/lib/etcd", Owner: "0:0", ClientURL: "https://127.0.0.1:2379",
+		Args: []string{"--name=" + m.Name, "--debug"}, Env: []string{"ETCD_LOG_OUTPUT=stderr"},
+		Files: []cluster.TextFile{
+			{Path: "/etc/systemd/system/etcd.service", Kind: "unit", Text: "[Service]\nEnvironmentFile=/etc/etcd.env\n# as we like it\nExecStart=/usr/local/bin/etcd --name=" + m.Name + " --debug\n"},
+			{Path: "/etc/etcd.env", Kind: "environment", Text: "ETCD_LOG_OUTPUT=stderr\nOTHER=1\n"},
+		},
+	}
+}
+
+func TestEtcdAsServices(t *testing.T) {
+	c := stacked("3.3.27", "cp-1", "cp-2", "cp-3")
+	for i := range c.Etcd.Members {
+		asService(&c.Etcd.Members[i], "3.3.27")
+	}
+	c.Kubeadm.ExternalEtcd = true
+	got, p := etcdSteps(t, etcdInput(t, c, "3.5.35", "3.4.45"))
+	if got[0] != "snapshot/cp-1/take" {
+		t.Errorf("first is %s: there are no images to pull", got[0])
+	}
+	if slices.Contains(got, "finish/kubeadm") {
+		t.Error("kubeadm is told of an etcd that is not its own")
+	}
+	// 3.4 takes everything that 3.3 takes.
+	if a := params[hostaction.EtcdReplace](t, p, "3.4/members/cp-2/replace"); len(a.Files) != 0 {
+		t.Errorf("files at 3.4: %+v", a.Files)
+	}
+	a := params[hostaction.EtcdReplace](t, p, "3.5/members/cp-2/replace")
+	if a.Run != cluster.EtcdAsService || a.Unit != "etcd.service" || a.Binary != "/usr/local/bin/etcd" || a.Owner != "0:0" {
+		t.Errorf("%+v", a)
+	}
+	if len(a.Files) != 2 {
+		t.Fatalf("files %+v; want unit and environment", a.Files)
+	}
+	for path, want := range map[string]string{
+		"/etc/systemd/system/etcd.service": "[Service]\nEnvironmentFile=/etc/etcd.env\n# as we like it\nExecStart=/usr/local/bin/etcd --name=cp-2 --log-level=debug\n",
+		"/etc/etcd.env":                    "ETCD_LOG_OUTPUTS=stderr\nOTHER=1\n",
+	} {
+		i := slices.IndexFunc(a.Files, func(f hostaction.FileChange) bool { return f.Path == path })
+		if i < 0 {
+			t.Errorf("%s stays as it is", path)
+		} else if d := cmp.Diff(want, a.Files[i].After); d != "" {
+			t.Errorf("%s: %s", path, d)
+		}
+	}
+	if !slices.Contains(a.Args, "--log-level=debug") || !slices.Contains(a.Env, "ETCD_LOG_OUTPUTS=stderr") {
+		t.Errorf("arguments %v, variables %v", a.Args, a.Env)
+	}
+}
+
+func TestSettingsThatAReleaseDoesNotTake(t *testing.T) {
+	c := stacked("3.5.35", "cp-1", "cp-2", "cp-3")
+	f := &c.Etcd.Members[1].Process.Files[0]
+	f.Text = strings.Replace(f.Text, "--name=cp-2", "--name=cp-2\n    - --no-such-flag=1", 1)
+	got := CheckEtcd(etcdInput(t, c, "3.6.16"))
+	if len(got) != 1 || got[0].Member != "cp-2" || !strings.Contains(got[0].Message, "no-such-flag") || got[0].Warning {
+		t.Errorf("problems %+v; want one of cp-2", got)
+	}
+}

@@ -153,6 +153,10 @@ func (p *Plan) Steps() iter.Seq[Step] {
 // Title says in a few words what the plan does.
 func (p *Plan) Title() string {
 	switch {
+	case p.Kind == EtcdSnapshotKind:
+		return "Snapshot of etcd"
+	case p.Kind == EtcdVerifyKind:
+		return "Verify a snapshot of etcd"
 	case p.Kind == EtcdKind && p.To.Less(p.From):
 		return fmt.Sprintf("Downgrade etcd %s to %s", p.From.Bare(), p.To.Bare())
 	case p.Kind == EtcdKind:

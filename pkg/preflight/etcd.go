@@ -52,9 +52,9 @@ type EtcdSetting struct {
 func Etcd(in EtcdInput) []Finding {
 	checks := []func(EtcdInput) []Finding{etcdNodes, etcdServers}
 	if in.Cluster.Etcd != nil {
-		checks = append(checks, etcdViews, etcdMembers, etcdPlaces, etcdQuorum, etcdRoom)
+		checks = append(checks, etcdViews, etcdMembers, etcdPlaces, etcdQuorum, etcdRoom, etcdReleases, etcdImages)
 		if !in.To.IsZero() {
-			checks = append(checks, etcdDirection, etcdReleases, etcdAuth, etcdData, etcdSettings, etcdImages, etcdKubernetes)
+			checks = append(checks, etcdDirection, etcdAuth, etcdData, etcdSettings, etcdKubernetes)
 		}
 	}
 	var out []Finding

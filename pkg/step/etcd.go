@@ -18,6 +18,8 @@ func (d Deps) etcd(s plan.Step) (Action, error) {
 	switch s.Kind {
 	case plan.EtcdServes:
 		return bind[plan.EtcdServesParams](d, s, func(b base, p plan.EtcdServesParams) Action { return etcdServes{b, p} })
+	case plan.EtcdDownload:
+		return bind[plan.EtcdDownloadParams](d, s, func(b base, p plan.EtcdDownloadParams) Action { return etcdDownload{b, p} })
 	case plan.KubeadmEtcd:
 		return bind[plan.KubeadmEtcdParams](d, s, func(b base, p plan.KubeadmEtcdParams) Action { return kubeadmEtcd{b, p} })
 	}

@@ -48,7 +48,7 @@ func (u *Upgrade) prepareEtcd(ctx context.Context) (*Prepared, error) {
 	}
 	in := plan.EtcdInput{
 		Cluster: p.Cluster, To: p.To, Hops: j.hops, Images: j.images, Options: u.opts.Etcd.Plan, Saved: u.opts.Saved,
-		SnapshotName: fmt.Sprintf("etcd-%s-%s.db", plan.EtcdVersion(p.Cluster.Etcd).Bare(), time.Now().UTC().Format("20060102T150405Z")),
+		SnapshotName: snapshotName(p.Cluster.Etcd),
 	}
 	if r := p.Unfinished; r != nil && r.To == p.To {
 		in.Begun = r.Plan
@@ -65,10 +65,19 @@ func (u *Upgrade) prepareEtcd(ctx context.Context) (*Prepared, error) {
 	if err := u.judgeEtcd(p, j); err != nil {
 		return p, err
 	}
+	if p.To.IsZero() {
+		return p, p.block(preflight.Finding{ID: "etcd-no-release", Severity: preflight.Error, Object: "--to " + u.opts.Etcd.Minor,
+			Message: "no release of it that is fit is known or at hand", Fix: "name a release, such as --to " + u.opts.Etcd.Minor + ".1"})
+	}
 	if p.Plan, err = plan.ForEtcd(in); err != nil {
 		return nil, err
 	}
 	return p, u.notStale(p.Plan)
+}
+
+// snapshotName is one that was never used before: a snapshot that is there under its name is not taken again.
+func snapshotName(e *cluster.Etcd) string {
+	return fmt.Sprintf("etcd-%s-%s.db", plan.EtcdVersion(e).Bare(), time.Now().UTC().Format("20060102T150405Z"))
 }
 
 // lookAtEtcd gets as far as knowing where etcd runs and how it is: rights, lock, agents, hosts.
@@ -83,11 +92,18 @@ func (u *Upgrade) lookAtEtcd(ctx context.Context, p *Prepared, purpose string) (
 	if err := u.sameCluster(p.Cluster); err != nil {
 		return nil, err
 	}
-	if err := u.noOther(ctx, p, plan.EtcdKind); err != nil {
-		return nil, err
+	if !u.anyRun {
+		if err := u.noOther(ctx, p, plan.EtcdKind); err != nil {
+			return nil, err
+		}
 	}
 	u.opts.Agent.Nodes = observe.EtcdNodes(p.Cluster)
-	if err := u.judgeEtcd(p, etcdJudgement{}); err != nil {
+	for _, n := range u.extra {
+		if _, ok := p.Cluster.Node(n); ok && !slices.Contains(u.opts.Agent.Nodes, n) {
+			u.opts.Agent.Nodes = append(u.opts.Agent.Nodes, n)
+		}
+	}
+	if err := u.judgeEtcd(p, etcdJudgement{}); err != nil && !u.anyRun {
 		return nil, err
 	}
 	if !p.To.IsZero() {
@@ -245,7 +261,8 @@ func (u *Upgrade) etcdWay(ctx context.Context, p *Prepared, hosts map[string]hos
 		return f.j, err
 	}
 	hops, err := knowledge.Route(from, p.To, f.available)
-	if err != nil && !(p.To.Less(from) && !u.opts.Etcd.Plan.Downgrade) {
+	// That a release is missing was told of by the hosts; that the target is older, preflight tells.
+	if err != nil && len(f.j.tried) == 0 && (u.opts.Etcd.Plan.Downgrade || !p.To.Less(from)) {
 		f.j.findings = append(f.j.findings, preflight.Finding{ID: "etcd-no-way", Severity: preflight.Error, Object: "--to " + p.To.Bare(), Message: err.Error(),
 			Fix: "make the release available, or name another one with --via"})
 	}

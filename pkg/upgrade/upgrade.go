@@ -57,6 +57,9 @@ type Upgrade struct {
 	deployed bool
 	reached  []string
 	found    found
+	// anyRun is set for what may be done in the middle of an upgrade that was cut short; extra are nodes to be asked beside those that have to do with etcd.
+	anyRun bool
+	extra  []string
 }
 
 // Prepared is what is known before anything changes.

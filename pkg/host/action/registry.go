@@ -50,6 +50,7 @@ func For(k hostaction.Kind) (f Func, ok bool) {
 		hostaction.EtcdRestore{}.Kind():          onEtcd(etcdhost.Host.Restore),
 		hostaction.EtcdRollback{}.Kind():         onEtcd(etcdhost.Host.Rollback),
 		hostaction.EtcdDowngrade{}.Kind():        onEtcd(etcdhost.Host.Downgrade),
+		hostaction.OfferFile{}.Kind():            typed(offerFile),
 		hostaction.EditFiles{}.Kind():            onEtcd(etcdhost.Host.EditFiles),
 		hostaction.ServerStop{}.Kind():           onEtcd(etcdhost.Host.ServerStop),
 		hostaction.ServerStart{}.Kind():          typed(serverStart),

@@ -44,6 +44,9 @@ func (d Dir) Kubeadm(version string) string { return filepath.Join(string(d), "k
 // Etcd holds etcd-migrate and the programs of the etcd releases that it brings along, such as etcd-3.6.16.
 func (d Dir) Etcd() string { return filepath.Join(string(d), "etcd") }
 
+// Offered is where a file lies that the agent's pod may read; its name is a checksum.
+func (d Dir) Offered(name string) string { return filepath.Join(string(d), "offered", name) }
+
 // EtcdKept holds what replaced members of etcd were run by before. It lies beside the directory, which is removed at the end of a run.
 func (d Dir) EtcdKept() string { return string(d) + "-etcd" }
 
