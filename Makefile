@@ -89,6 +89,11 @@ test-dist: ## Install an archive with the real krew and run it through a real ku
 etcd-binaries: ## Build the etcd releases that etcd-migrate brings along into your cache (minutes, once)
 	go run ./hack/etcd
 
+.PHONY: etcd-flags
+etcd-flags: ## Read anew from etcd's sources which flags each release understands
+	go run ./hack/etcd --print-flags > pkg/knowledge/etcd_flags_table.go.new
+	mv pkg/knowledge/etcd_flags_table.go.new pkg/knowledge/etcd_flags_table.go
+
 .PHONY: test-etcd
 test-etcd: ## Try etcd-migrate and the agent on real etcd servers, from 2.3 to 3.7
 	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBERNETES_1_12_BIN_DIR=$$($(LAB) build --kubernetes v1.12.0) go test -tags realetcd -timeout 30m -parallel 6 ./test/etcd ./test/etcdhost

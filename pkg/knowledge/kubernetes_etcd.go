@@ -22,6 +22,7 @@ type Pairing struct {
 
 // pairings say what kubeadm's constants say in each release, from the first patch on in which they say so.
 // A row is added whenever DefaultEtcdVersion, the entry of SupportedEtcdVersion for that very minor, or MinExternalEtcdVersion changes.
+// The sources of 1.23.13, 1.24.8, 1.24.9, 1.27.12 to 1.27.15, 1.29.11 to 1.29.13, 1.31.11 and 1.31.12 were not to be had: they are taken for those before them.
 var pairings = []Pairing{
 	pairing("1.5.0", "2.2.5", "", imagesGo),
 	pairing("1.6.0", "3.0.17", "3.0.14", imagesGo),
@@ -48,6 +49,7 @@ var pairings = []Pairing{
 	pairing("1.23.14", "3.5.5-0", "3.2.18", constantsGo),
 	pairing("1.23.15", "3.5.6-0", "3.2.18", constantsGo),
 	pairing("1.24.0", "3.5.3-0", "3.2.18", constantsGo),
+	pairing("1.24.10", "3.5.6-0", "3.2.18", constantsGo),
 	pairing("1.25.0", "3.5.4-0", "3.2.18", constantsGo),
 	pairing("1.25.4", "3.5.5-0", "3.2.18", constantsGo),
 	pairing("1.25.5", "3.5.6-0", "3.2.18", constantsGo),
@@ -70,6 +72,7 @@ var pairings = []Pairing{
 	pairing("1.30.0", "3.5.12-0", "3.4.13-4", constantsGo),
 	pairing("1.30.5", "3.5.15-0", "3.4.13-4", constantsGo),
 	pairing("1.31.0", "3.5.15-0", "3.5.11-0", constantsGo),
+	pairing("1.31.14", "3.5.24-0", "3.5.24-0", constantsGo),
 	pairing("1.32.0", "3.5.16-0", "3.5.11-0", constantsGo),
 	pairing("1.32.10", "3.5.24-0", "3.5.24-0", constantsGo),
 	pairing("1.33.0", "3.5.21-0", "3.5.11-0", constantsGo),
