@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -155,10 +156,7 @@ func TestEtcd(t *testing.T) {
 	for _, c := range []struct{ hops, versions []string }{
 		{nil, []string{"3.4.16", "3.5.35", "3.6.16"}}, {[]string{"3.5", "3.4.16"}, []string{"3.4.16", "3.5.35"}}, {[]string{"3.4"}, []string{"3.4.16"}},
 	} {
-		want := map[string]string{}
-		for name, text := range common {
-			want[name] = text
-		}
+		want := maps.Clone(common)
 		for _, v := range c.versions {
 			for _, n := range []string{"etcd", "etcdctl", "etcdutl"} {
 				if n == "etcdutl" && v < "3.5" {

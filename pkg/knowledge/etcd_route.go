@@ -111,7 +111,7 @@ func Route(from, to version.Version, available []version.Version) ([]Hop, error)
 	r := router{at: from, to: to, available: available}
 	step := r.up
 	if end < start {
-		if err := downgradable(from, to); err != nil {
+		if err := downgradable(to); err != nil {
 			return nil, routeError(from, to, err)
 		}
 		step = r.down
@@ -150,7 +150,7 @@ func notReleased(v version.Version) error {
 }
 
 // downgradable tells whether etcd's own API leads down.
-func downgradable(from, to version.Version) error {
+func downgradable(to version.Version) error {
 	if etcdIndex(to.MinorString()) >= etcdIndex("3.5") {
 		return nil
 	}
@@ -206,7 +206,7 @@ func (r *router) readyForNext() error {
 	case err != nil && required != nil:
 		return want(err, fmt.Sprintf("because %v", required))
 	case err != nil, !r.at.Less(v), required == nil && len(Advice(v, BeforeNext)) > 0:
-		return nil // better than what runs there is not
+		return nil //nolint:nilerr // better than what runs there is not
 	}
 	r.hop(Patch, v, against)
 	return nil

@@ -320,10 +320,7 @@ func (e *editor) probe(to HTTPProbe) error {
 			return fmt.Errorf("line %d: %w", key.Line, errFlow)
 		}
 		lead := e.eol + strings.Repeat(" ", key.Column+1)
-		lines := "httpGet:"
-		for _, l := range []string{"host: " + host, "path: " + where, "port: " + strconv.Itoa(to.Port), "scheme: " + to.Scheme} {
-			lines += lead + l
-		}
+		lines := strings.Join([]string{"httpGet:", "host: " + host, "path: " + where, "port: " + strconv.Itoa(to.Port), "scheme: " + to.Scheme}, lead)
 		e.splices = append(e.splices, splice{e.offset(key), e.lineEnd(e.lastLine(n.Content[i+1])), lines})
 		want, ok := e.container[name].(map[string]any)
 		if !ok {

@@ -13,7 +13,7 @@ type splice struct {
 	text       string
 }
 
-// apply does all splices; those at one place go in in their order.
+// apply does all splices; those at one place keep their order.
 func apply(text []byte, splices []splice) ([]byte, error) {
 	slices.SortStableFunc(splices, func(a, b splice) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
 	var out bytes.Buffer
@@ -44,9 +44,9 @@ func script(old, now []string) []op {
 	for i := range longest {
 		longest[i] = make([]int, len(now)+1)
 	}
-	for i := len(old) - 1; i >= 0; i-- {
-		for j := len(now) - 1; j >= 0; j-- {
-			if old[i] == now[j] {
+	for i, o := range slices.Backward(old) {
+		for j, n := range slices.Backward(now) {
+			if o == n {
 				longest[i][j] = longest[i+1][j+1] + 1
 			} else {
 				longest[i][j] = max(longest[i+1][j], longest[i][j+1])

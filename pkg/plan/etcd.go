@@ -553,10 +553,10 @@ func (b *etcdBuilder) why() []string {
 			out = append(out, fmt.Sprintf("no better release is at hand on the way to %s, although %s", h.To.Bare(), against))
 		}
 	}
-	switch n := len(b.state); {
-	case n == 1:
+	switch n := len(b.state); n {
+	case 1:
 		out = append(out, "the only member restarts once per release of the way: the API is away for that time, some seconds each")
-	case n == 2:
+	case 2:
 		out = append(out, "two members have no quorum without either of them: the API is away while one restarts, some seconds each time")
 	default:
 		out = append(out, fmt.Sprintf("one of %d members at a time is down for its restart: the others are a quorum", n))

@@ -139,17 +139,16 @@ func TestWholeUpgradeOfEtcd(t *testing.T) {
 // find gives a step of a plan with its parameters.
 func params[T any](t *testing.T, p *Plan, id string) T {
 	t.Helper()
-	for s := range p.Steps() {
-		if s.ID == id {
-			out, err := Params[T](s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return out
-		}
+	steps := slices.Collect(p.Steps())
+	i := slices.IndexFunc(steps, func(s Step) bool { return s.ID == id })
+	if i < 0 {
+		t.Fatalf("no step %s", id)
 	}
-	t.Fatalf("no step %s", id)
-	panic("not reached")
+	out, err := Params[T](steps[i])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestFilesOfOneReleaseAreThoseThatTheNextOneStartsFrom(t *testing.T) {

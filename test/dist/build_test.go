@@ -95,6 +95,7 @@ func copyTop(t *testing.T) string {
 
 // checkReproducible: who does not trust an archive builds it, and the same bytes have to come out, in another folder and with other settings.
 func checkReproducible(t *testing.T, tool string, one released) {
+	t.Helper()
 	two := release(t, tool, copyTop(t), "GOFLAGS=-buildvcs=true", "GOAMD64=v2", "CGO_ENABLED=1", "TZ=Asia/Tokyo")
 	for _, paths := range [][2]string{{one.archive, two.archive}, {one.sums, two.sums}, {one.manifest, two.manifest}} {
 		a, err := os.ReadFile(paths[0])

@@ -103,6 +103,7 @@ func (h *home) checkVersion(t *testing.T) {
 
 // checkDownload lets krew fetch the archive, as from a release's page, and its validator do so once more with a root of its own.
 func (h *home) checkDownload(t *testing.T, r released) {
+	t.Helper()
 	server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(r.archive))))
 	defer server.Close()
 	text, err := os.ReadFile(r.manifest)
@@ -125,6 +126,7 @@ func (h *home) checkDownload(t *testing.T, r released) {
 
 // checkChanged: a changed archive must not be installed, since the manifest has the sum of the right one.
 func (h *home) checkChanged(t *testing.T, r released) {
+	t.Helper()
 	data, err := os.ReadFile(r.archive)
 	if err != nil {
 		t.Fatal(err)

@@ -99,7 +99,7 @@ func (e *env) upgradeEtcd(ctx context.Context, who, version string, upgrade func
 	if err != nil {
 		return err
 	}
-	defer l.close() //nolint:errcheck // what it was for is over
+	defer l.close()
 	began := time.Now()
 	done := e.check("the upgrade of etcd ends with exit code 0", func() error { return upgrade(ctx) })
 	took := time.Since(began)

@@ -74,7 +74,7 @@ func begin(cmd *exec.Cmd) error {
 		}
 		again := exec.Command(cmd.Path, cmd.Args[1:]...)
 		again.Dir, again.Env, again.Stdout, again.Stderr, again.SysProcAttr = cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr
-		*cmd = *again //nolint:govet // it was never started
+		*cmd = *again // it was never started
 	}
 }
 

@@ -53,7 +53,7 @@ func TestTerminationLimit(t *testing.T) {
 	for _, v := range []any{summarize(&migrate.Result{Plan: plan, Keys: 7}), failure{}} {
 		if f, ok := v.(failure); ok {
 			f.Error = strings.Repeat("a server said \"much\"\n", 1000)
-			a.fail(errorText(f.Error))
+			a.fail(textError(f.Error))
 		} else if err := a.terminate(v); err != nil {
 			t.Fatal(err)
 		}
@@ -64,9 +64,9 @@ func TestTerminationLimit(t *testing.T) {
 	}
 }
 
-type errorText string
+type textError string
 
-func (e errorText) Error() string { return string(e) }
+func (e textError) Error() string { return string(e) }
 
 // TestMoveBinaries has the image's links lead to the target where an old manifest asked for it, and nobody else.
 func TestMoveBinaries(t *testing.T) {
