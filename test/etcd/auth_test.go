@@ -25,7 +25,7 @@ func TestAuth(t *testing.T) {
 	put(t, r.Endpoint+"/v2/auth/enable", "")
 	want := r.dumpV2(hidden...)
 	r.stop()
-	if v := inspect(t, dir).V2; !v.AuthEnabled || v.Users != 2 || v.Roles < 1 || v.Prefixes["/coreos.com"] != 1 {
+	if v := inspect(t, dir).V2; !v.AuthEnabled || v.Users != 2 || v.Roles < 1 || v.Prefixes["/coreos.com/network"] != 1 {
 		t.Errorf("inspect: %+v", v)
 	}
 	before := listing(t, dir)
@@ -43,7 +43,7 @@ func TestAuth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, note := range []string{"not Kubernetes': /coreos.com (1 keys), ", "2 users and ", "empty directories"} {
+	for _, note := range []string{"/coreos.com/network (1 keys)", "2 users and ", "empty directories"} {
 		if !slices.ContainsFunc(result.Plan.Notes, func(n string) bool { return strings.Contains(n, note) }) {
 			t.Errorf("nothing is said of %q: %q", note, result.Plan.Notes)
 		}
