@@ -68,11 +68,11 @@ func KubernetesCommand(ctx context.Context, cache, version, dir, log string) (st
 	name := "kubernetes-" + strings.ReplaceAll(dir, "/", "-")
 	out := filepath.Join(cache, "bin", name, version)
 	err := store.Once(out, func(tmp string) error {
-		g, err := oldGo(ctx, log)
+		g, err := oldGo(ctx, goOf(version), log)
 		if err != nil {
 			return err
 		}
-		src, err := g.source(ctx, cache, version)
+		src, err := g.source(ctx, cache, version, nil)
 		if err != nil {
 			return err
 		}
