@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
-	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/grpc"
@@ -101,10 +101,27 @@ func disagree(t *testing.T, all []*member, a hostaction.EtcdAgree, change func(*
 	if change != nil {
 		change(&a)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	_, err := all[0].host(t).Agree(ctx, a)
-	if err == nil || !strings.Contains(err.Error(), why) || !errors.Is(err, context.DeadlineExceeded) {
+	h := all[0].host(t)
+	h.Log = lines{h.Log, func(line string) {
+		if strings.Contains(line, why) {
+			cancel()
+		}
+	}}
+	_, err := h.Agree(ctx, a)
+	if err == nil || !strings.Contains(err.Error(), why) || !errors.Is(err, context.Canceled) {
 		t.Errorf("want %q, got %v", why, err)
 	}
+}
+
+// lines calls a function with what is written.
+type lines struct {
+	io.Writer
+	each func(string)
+}
+
+func (l lines) Write(p []byte) (int, error) {
+	l.each(string(p))
+	return l.Writer.Write(p)
 }

@@ -42,7 +42,7 @@ func TestReplaceKilled(t *testing.T) {
 	m := all[1]
 	a := m.replace("3.5.35", "3.6.16", all)
 	kills := 0
-	for after := 20 * time.Millisecond; ; after += 60 * time.Millisecond {
+	for after := 30 * time.Millisecond; ; after += after * 3 / 10 {
 		out, err := m.replaceKilled(t, a, after)
 		if err == nil {
 			break
@@ -66,7 +66,7 @@ func TestGoingBackKilled(t *testing.T) {
 	m.put(t, "a", 50)
 	a := m.replace("3.5.35", "3.6.16", all, "--enable-v2=true")
 	kills := 0
-	for after := 100 * time.Millisecond; ; after += 100 * time.Millisecond {
+	for after := 100 * time.Millisecond; ; after += after * 3 / 10 {
 		out, err := m.replaceKilled(t, a, after)
 		if err == nil {
 			t.Fatal("a flag that 3.6 does not know passes")

@@ -3,14 +3,18 @@
 package etcdhost
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/disk"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/local"
@@ -29,7 +33,7 @@ func write(t *testing.T, all []*member) *writer {
 	for _, m := range all {
 		endpoints = append(endpoints, m.client)
 	}
-	c, err := clientv3.New(clientv3.Config{Endpoints: endpoints})
+	c, err := clientv3.New(clientv3.Config{Endpoints: endpoints, Logger: zap.NewNop()})
 	must(t, err)
 	w := &writer{make(chan struct{}), make(chan []string, 1)}
 	go func() {
@@ -43,19 +47,30 @@ func write(t *testing.T, all []*member) *writer {
 			default:
 			}
 			key := fmt.Sprintf("/registry/w/%06d", n)
-			if _, err := c.Put(t.Context(), key, "x"); err == nil {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			if _, err := c.Put(ctx, key, "x"); err == nil {
 				acknowledged = append(acknowledged, key)
 			}
+			cancel()
 		}
 	}()
 	return w
 }
 
-// check wants every acknowledged key on the members.
+// end ends the writing and gives what was acknowledged.
+func (w *writer) end() []string {
+	close(w.stop)
+	return <-w.done
+}
+
+// check wants every acknowledged key on a member.
 func (w *writer) check(t *testing.T, m *member) {
 	t.Helper()
-	close(w.stop)
-	keys := <-w.done
+	holds(t, m, w.end())
+}
+
+func holds(t *testing.T, m *member, keys []string) {
+	t.Helper()
 	r, err := m.v3(t).Get(t.Context(), "/registry/w/", clientv3.WithPrefix(), clientv3.WithKeysOnly())
 	must(t, err)
 	have := map[string]bool{}
@@ -179,16 +194,22 @@ func TestReplaceAlone(t *testing.T) {
 	start(t, all)
 	m.put(t, "a", 100)
 	a := m.replace("3.5.35", "3.6.16", all)
-	got, err := h.Replace(t.Context(), a)
+	// Somebody writes until the member ends: all of that has to come back.
+	w := write(t, all)
+	written := sync.OnceValue(w.end)
+	during := h
+	during.Log = lines{h.Log, func(line string) {
+		if strings.HasPrefix(line, "starting") {
+			written()
+		}
+	}}
+	got, err := during.Replace(t.Context(), a)
 	must(t, err)
 	if got.Generation != 1 {
 		t.Errorf("replaced %+v", got)
 	}
 	if _, err := h.Agree(t.Context(), hostaction.EtcdAgree{Access: m.access(), Version: v("3.6.16"), Members: names(all)}); err != nil {
 		t.Fatal(err)
-	}
-	if n := m.count(t, "a/"); n != 100 {
-		t.Errorf("%d keys", n)
 	}
 	if n := m.count(t, "a/"); n != 100 {
 		t.Errorf("%d keys", n)
@@ -202,6 +223,7 @@ func TestReplaceAlone(t *testing.T) {
 	if n, later := m.count(t, "a/"), m.count(t, "b/"); n != 100 || later != 0 {
 		t.Errorf("%d keys from before, %d from after", n, later)
 	}
+	holds(t, m, written())
 	// And the data of the newer one are not gone either.
 	if kept, err := filepath.Glob(filepath.Join(m.data, ".etcd-migrate", "generations", "0002", "member", "snap", "db")); err != nil || len(kept) != 1 {
 		t.Errorf("kept: %v, %v", kept, err)

@@ -3,6 +3,7 @@ package action
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/ask"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/local"
@@ -65,6 +66,9 @@ func (e *localEtcd) members(ctx context.Context) ([]hostaction.EtcdMember, error
 
 func (e *localEtcd) member(m ask.Member, local bool) hostaction.EtcdMember {
 	out := hostaction.EtcdMember{Name: m.Name, ID: m.ID, Endpoint: m.Endpoint, Leader: m.Leader, Local: local, Learner: m.Learner, Error: m.Error}
+	if out.Error == "" && len(m.Alarms) > 0 {
+		out.Error = "it has raised the alarm " + strings.Join(m.Alarms, ", ")
+	}
 	if !m.Version.IsZero() {
 		out.Version = m.Version.Bare()
 	}

@@ -4,6 +4,7 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -48,6 +49,7 @@ func (h Host) poll(ctx context.Context, every time.Duration, what string, look f
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	said := ""
+	var last error
 	for {
 		err := look(ctx)
 		if err == nil {
@@ -56,16 +58,17 @@ func (h Host) poll(ctx context.Context, every time.Duration, what string, look f
 		if final, ok := err.(*finalError); ok { //nolint:errorlint // only the look itself says so
 			return fmt.Errorf("%s: %w", what, final.error)
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+		if ctx.Err() != nil { // what was found out before says more than that the time was over while it was asked again
+			return fmt.Errorf("%s: %w", what, errors.Join(context.Cause(ctx), last))
 		}
+		last = err
 		if s := err.Error(); s != said {
 			h.say("%s: %s", what, s)
 			said = s
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w: %w", what, context.Cause(ctx), err)
+			return fmt.Errorf("%s: %w", what, errors.Join(context.Cause(ctx), err))
 		case <-tick.C:
 		}
 	}

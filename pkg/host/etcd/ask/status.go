@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"syscall"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -24,7 +26,7 @@ type Answer struct {
 	Learner    bool
 	// Mute is set for one that does not say at its client URL what it takes the cluster's version for.
 	Mute bool
-	// Complaints are what it finds wrong with itself, such as an alarm or that it has no leader.
+	// Complaints are what it finds wrong with itself, such as that it has no leader. Alarms are none of them.
 	Complaints []string
 }
 
@@ -34,6 +36,9 @@ func (c *Client) Status(ctx context.Context, endpoint string) (Answer, error) {
 	v, verr := c.Versions(ctx, endpoint)
 	if verr == nil && v.Server.Major < 3 {
 		return c.status2(ctx, endpoint, v)
+	}
+	if errors.Is(verr, syscall.ECONNREFUSED) {
+		return Answer{}, verr // gRPC would go on trying until its time is over
 	}
 	a, err := c.status3(ctx, endpoint)
 	// While a cluster agrees on less than 3.0, its newer members refuse the v3 API as a whole.
@@ -59,7 +64,7 @@ func (c *Client) status3(ctx context.Context, endpoint string) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("ask etcd member at %s: %w", endpoint, err)
 	}
-	a := Answer{ID: s.Header.GetMemberId(), Leader: s.Leader, Learner: s.IsLearner, Complaints: s.Errors}
+	a := Answer{ID: s.Header.GetMemberId(), Leader: s.Leader, Learner: s.IsLearner, Complaints: complaints(s.Errors)}
 	a.EtcdStatus = cluster.EtcdStatus{
 		Version: known(s.Version), StorageVersion: known(s.StorageVersion), DBSize: s.DbSize, DBInUse: s.DbSizeInUse, Quota: s.DbSizeQuota,
 		Revision: s.Header.GetRevision(), RaftTerm: s.RaftTerm, RaftIndex: s.RaftIndex, AppliedIndex: s.RaftAppliedIndex, Leases: -1,
@@ -69,6 +74,11 @@ func (c *Client) status3(ctx context.Context, endpoint string) (Answer, error) {
 	}
 	a.Auth = authenticates(ctx, v3)
 	return a, nil
+}
+
+// complaints leaves out the alarms, which every member has of all members.
+func complaints(said []string) []string {
+	return slices.DeleteFunc(slices.Clone(said), func(s string) bool { return strings.Contains(s, "alarm:") })
 }
 
 // authenticates tells whether the member asks for a user. Before 3.5 it can only be tried.
@@ -90,8 +100,12 @@ func wantsUser(err error) bool {
 
 // Health asks one member for a read that needs the quorum.
 func (c *Client) Health(ctx context.Context, endpoint string) error {
-	if v, err := c.Versions(ctx, endpoint); err == nil && v.Server.Major < 3 {
+	v, err := c.Versions(ctx, endpoint)
+	if err == nil && v.Server.Major < 3 {
 		return c.health2(ctx, endpoint)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return err
 	}
 	v3, err := c.Dial(endpoint)
 	if err != nil {
