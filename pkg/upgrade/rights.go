@@ -8,8 +8,9 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 )
 
-// Rights are all that an upgrade asks of the API server. docs/permissions.md is made from it.
-func Rights() []kube.Access {
+// Rights are all that an upgrade, an upgrade of etcd or an abort asks of the API server. docs/permissions.md has the same list.
+// A drain that deletes pods instead of evicting them needs one more.
+func Rights(disableEviction bool) []kube.Access {
 	all := func(group, resource, subresource, namespace string, verbs ...string) []kube.Access {
 		var out []kube.Access
 		for _, v := range verbs {
@@ -17,18 +18,24 @@ func Rights() []kube.Access {
 		}
 		return out
 	}
+	var deletion []string
+	if disableEviction {
+		deletion = append(deletion, "delete")
+	}
 	var out []kube.Access
 	for _, a := range [][]kube.Access{
 		all("", "nodes", "", "", "get", "list", "patch"),
 		all("", "pods", "", "", "get", "list"),
+		all("", "pods", "", "", deletion...),
 		all("", "pods", "eviction", "", "create"),
+		// A drain gets the owner of every DaemonSet pod that it passes by (daemonSetFilter in k8s.io/kubectl/pkg/drain).
+		all("apps", "daemonsets", "", "", "get"),
 		all("policy", "poddisruptionbudgets", "", "", "list"),
 		all("", "persistentvolumes", "", "", "list"),
 		all("", "configmaps", "", "kube-system", "get", "create", "update", "delete"),
-		all("apps", "daemonsets", "", "kube-system", "get"),
 		all("apps", "deployments", "", "kube-system", "get"),
 		all("", "namespaces", "", "", "get", "create", "delete"),
-		all("apps", "daemonsets", "", agent.Namespace, "get", "create"),
+		all("apps", "daemonsets", "", agent.Namespace, "create", "delete"),
 		all("", "pods", "", agent.Namespace, "create"),
 		// WebSockets ask for get, SPDY for create, and newer servers for create in both cases.
 		all("", "pods", "exec", agent.Namespace, "get", "create"),
@@ -41,7 +48,7 @@ func Rights() []kube.Access {
 
 // rights blocks, naming every right that the operator lacks.
 func (u *Upgrade) rights(ctx context.Context, p *Prepared) (*BlockedError, error) {
-	missing, err := u.client.Missing(ctx, Rights())
+	missing, err := u.client.Missing(ctx, Rights(u.opts.Plan.DisableEviction))
 	if err != nil {
 		return nil, err
 	}

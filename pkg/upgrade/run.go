@@ -30,21 +30,23 @@ func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-
 	}
 	defer logs.Close()
 	u.notice("the output of host commands is kept in %s", logs.Dir())
+	before, err := record.Read(ctx, u.client)
+	if err != nil {
+		return engine.Outcome{}, err
+	}
+	goesOn := before != nil && before.Of() == p.Plan.Kind
 	journal, err := logs.Begin(run, u.warn)
 	if err != nil {
 		return engine.Outcome{}, err
 	}
 	writer, err := record.Keep(ctx, u.client, u.lock, run, u.warn)
 	if err != nil {
+		journal.Finish(left(engine.Outcome{Err: err}, goesOn))
 		return engine.Outcome{}, err
 	}
 	out := u.walk(ctx, p.Plan, name(p), event.Tee(sink, keep(logs, u.warn), journal, writer), stop)
-	state, why := ending(out)
+	state, why := left(out, goesOn)
 	journal.Finish(state, why)
-	// An upgrade that has changed nothing yet is none that others would have to finish.
-	if !out.Changed {
-		state = record.Done
-	}
 	if err := writer.Finish(ctx, state, why); err != nil {
 		u.warn("the record of this run in the cluster is not up to date: %v", err)
 	}
@@ -100,6 +102,16 @@ func ending(o engine.Outcome) (record.State, error) {
 		return record.Failed, o.Err
 	}
 	return record.Done, nil
+}
+
+// left tells in which state a run leaves its upgrade. One that has changed nothing yet is none that anybody would have to finish, unless
+// the run goes on with one that had.
+func left(o engine.Outcome, goesOn bool) (record.State, error) {
+	state, why := ending(o)
+	if !o.Changed && !goesOn {
+		state = record.Done
+	}
+	return state, why
 }
 
 // Forget takes away the record of an upgrade of that kind to the version, after it was found that nothing is left to do for it.

@@ -18,6 +18,7 @@ const limited = "limited-operator"
 func lackedRights() []string {
 	out := []string{
 		"create pods/eviction",
+		`delete daemonsets.apps in namespace "kubectl-upgrade"`,
 		`create pods/exec in namespace "kubectl-upgrade"`,
 		`get pods/exec in namespace "kubectl-upgrade"`,
 		"list persistentvolumes",
@@ -33,7 +34,8 @@ func (e *env) limitedUser(ctx context.Context) (token string, back undo, err err
 	rules := []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list"}},
 		{APIGroups: []string{""}, Resources: []string{"pods", "configmaps", "namespaces", "events", "secrets", "serviceaccounts"}, Verbs: all},
-		{APIGroups: []string{"apps", "policy"}, Resources: all, Verbs: all},
+		{APIGroups: []string{"apps"}, Resources: all, Verbs: []string{"get", "list", "create", "update"}},
+		{APIGroups: []string{"policy"}, Resources: all, Verbs: all},
 	}
 	meta := metav1.ObjectMeta{Name: limited}
 	background := metav1.DeletePropagationBackground
