@@ -9,7 +9,11 @@ import (
 )
 
 func resolvePackages(ctx context.Context, a hostaction.ResolvePackages, env Env) (any, error) {
-	p, err := apt.Open(ctx, env.Log, env.Work, a.Version)
+	from, err := openBundle(env, a.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	p, err := apt.Open(ctx, env.Log, env.Work, a.Version, from)
 	if err != nil {
 		return nil, err
 	}
@@ -22,9 +26,13 @@ func resolvePackages(ctx context.Context, a hostaction.ResolvePackages, env Env)
 }
 
 func offeredVersions(ctx context.Context, a hostaction.OfferedVersions, env Env) (any, error) {
+	from, err := openBundle(env, a.Bundle)
+	if err != nil {
+		return nil, err
+	}
 	out := map[string][]string{}
 	for _, minor := range a.Minors {
-		offered, err := apt.Offered(ctx, env.Log, env.Work, minor)
+		offered, err := apt.Offered(ctx, env.Log, env.Work, minor, from)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +42,11 @@ func offeredVersions(ctx context.Context, a hostaction.OfferedVersions, env Env)
 }
 
 func downloadPackages(ctx context.Context, a hostaction.DownloadPackages, env Env) (any, error) {
-	p, err := apt.Open(ctx, env.Log, env.Work, a.Version)
+	from, err := openBundle(env, a.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	p, err := apt.Open(ctx, env.Log, env.Work, a.Version, from)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +65,11 @@ func finishPackages(ctx context.Context, _ hostaction.FinishPackages, env Env) (
 }
 
 func installPackages(ctx context.Context, a hostaction.InstallPackages, env Env) (any, error) {
-	changes, err := apt.Install(ctx, env.Log, env.Work, a)
+	from, err := openBundle(env, a.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := apt.Install(ctx, env.Log, env.Work, a, from)
 	if changes == nil {
 		changes = []hostaction.PackageChange{}
 	}
