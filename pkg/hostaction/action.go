@@ -124,8 +124,8 @@ type Resolution struct {
 	InstallBytes  uint64 `json:"installBytes"`
 	// Edits are the package source files that are switched to the target's minor.
 	Edits []FileEdit `json:"edits,omitempty"`
-	// Files are those of the bundle that the installation needs.
-	Files []File `json:"files,omitempty"`
+	// Files are those of the bundle that the installation needs, by package.
+	Files map[string]File `json:"files,omitempty"`
 }
 
 // PackageChange is one package that a transaction changes.

@@ -7,6 +7,9 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
+// CarriedBundle is where an image of the agent has the bundle that it carries.
+const CarriedBundle = "/bundle"
+
 // Held is how much of a file is on a host.
 type Held struct {
 	Path string `json:"path"`
@@ -37,3 +40,13 @@ func (FindImages) Kind() Kind   { return "find-images" } // Kind implements Acti
 // Changes implements Action.
 func (ImportImages) Changes() bool { return false }
 func (FindImages) Changes() bool   { return false }
+
+// Intake is one JSON line that the agent writes while it takes a file in.
+type Intake struct {
+	// Bytes are those that are on the host's disk.
+	Bytes int64 `json:"bytes"`
+	// Whole is set in the last line when the file is there and its checksum right.
+	Whole bool `json:"whole,omitempty"`
+	// Error is set in the last line otherwise.
+	Error string `json:"error,omitempty"`
+}

@@ -83,6 +83,6 @@ func (a *aborter) back(r Rollback) Group {
 		steps = append(steps, a.host(id+"/config", title, n.Name,
 			hostaction.RestoreKubeletConfig{Version: r.To, Config: r.Config, Flags: r.Flags}, time.Minute))
 	}
-	steps = append(steps, a.host(id+"/packages", "install "+names(versions), n.Name, hostaction.InstallPackages{Version: r.To, Versions: versions}, 15*time.Minute))
+	steps = append(steps, a.host(id+"/packages", "install "+names(versions), n.Name, hostaction.InstallPackages{Version: r.To, Versions: versions, Bundle: a.in.Options.PackagesFrom.bundle()}, 15*time.Minute))
 	return Group{ID: id, Title: n.Name, Steps: append(steps, a.started(id, n, r.To)...)}
 }

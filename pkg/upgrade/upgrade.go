@@ -36,6 +36,8 @@ type Options struct {
 	AgentTimeout time.Duration
 	KeepAgent    bool
 	Plan         plan.Options
+	// PackagesFrom and ImagesFrom are where packages and images come from; nil means where the nodes have them from by themselves.
+	PackagesFrom, ImagesFrom *Source
 	// Saved, if not nil, is the only plan that may be run.
 	Saved *plan.Plan
 	// Command is what to type to go on when the run does not reach its end.
@@ -55,6 +57,7 @@ type Upgrade struct {
 	// deployed is set once the agent's namespace may be there; reached are the nodes whose agent was ready, and may have left files.
 	deployed bool
 	reached  []string
+	bundles  bundles
 }
 
 // Prepared is what is known before anything changes.
@@ -145,6 +148,9 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 	if err := u.sendAgents(ctx, p); err != nil {
 		return p, err
 	}
+	if err := u.bringBundles(ctx, p); err != nil {
+		return p, err
+	}
 	reports, err := u.askHosts(ctx, p)
 	if err != nil {
 		return p, err
@@ -164,7 +170,10 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 	if opts.MaxUnavailable, err = u.maxUnavailable(p); err != nil {
 		return nil, err
 	}
-	p.Plan, err = plan.ForCluster(plan.Input{Cluster: p.Cluster, Path: p.Path, Packages: packages, Options: opts, Saved: u.opts.Saved})
+	opts.PackagesFrom, opts.ImagesFrom = u.bundles.origins()
+	p.Plan, err = plan.ForCluster(plan.Input{
+		Cluster: p.Cluster, Path: p.Path, Packages: packages, Images: u.imagesByNode(p), Options: opts, Saved: u.opts.Saved,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -192,6 +201,7 @@ func (u *Upgrade) judge(p *Prepared, reports map[string][]preflight.HostReport) 
 	}
 	p.Findings = preflight.Run(preflight.Input{
 		Cluster: p.Cluster, To: to, Hosts: reports, Workers: p.Workers,
+		BundledPackages: u.opts.PackagesFrom != nil, BundledImages: u.bundles.images != nil,
 		DeleteEmptyDir: u.opts.Plan.DeleteEmptyDir, Force: u.opts.Plan.Force, DisableEviction: u.opts.Plan.DisableEviction,
 	})
 	if preflight.Blocked(p.Findings) {

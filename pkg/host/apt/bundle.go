@@ -66,7 +66,7 @@ func (p *Private) offerer() string {
 }
 
 // needed are the bundle's files that some changes take. A package that is not in it comes from one of the host's own sources.
-func (p *Private) needed(ctx context.Context, changes []hostaction.PackageChange) ([]hostaction.File, error) {
+func (p *Private) needed(ctx context.Context, changes []hostaction.PackageChange) (map[string]hostaction.File, error) {
 	if p.bundle == nil {
 		return nil, nil
 	}
@@ -74,10 +74,10 @@ func (p *Private) needed(ctx context.Context, changes []hostaction.PackageChange
 	if err != nil {
 		return nil, err
 	}
-	var out []hostaction.File
+	out := map[string]hostaction.File{}
 	for _, c := range changes {
 		if found, ok := p.bundle.Package(c.Name, c.To, arch); ok {
-			out = append(out, found.File)
+			out[c.Name] = found.File
 		}
 	}
 	return out, nil

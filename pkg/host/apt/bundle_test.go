@@ -56,13 +56,13 @@ func TestRealBundle(t *testing.T) {
 		defer p.Close()
 		got, err := p.Resolve(t.Context())
 		must(t, err)
-		var files []string
-		for _, f := range got.Files {
-			files = append(files, f.Path)
+		files := map[string]string{}
+		for name, f := range got.Files {
+			files[name] = f.Path
 		}
-		want := []string{
-			"packages/cri-tools_1.34.0-1.1_all.deb", "packages/kubeadm_1.34.2-1.2_all.deb",
-			"packages/kubectl_1.34.2-1.1_all.deb", "packages/kubelet_1.34.2-1.1_all.deb",
+		want := map[string]string{
+			"cri-tools": "packages/cri-tools_1.34.0-1.1_all.deb", "kubeadm": "packages/kubeadm_1.34.2-1.2_all.deb",
+			"kubectl": "packages/kubectl_1.34.2-1.1_all.deb", "kubelet": "packages/kubelet_1.34.2-1.1_all.deb",
 		}
 		if d := cmp.Diff(want, files); d != "" {
 			t.Errorf("files: %s", d)
