@@ -141,3 +141,23 @@ func (m *Manifest) Describe() string {
 	}
 	return fmt.Sprintf("%s (%s): %d packages, %d programs, %d images, %d MiB", m.Short(), m.ReleaseNames(), len(m.Packages), len(m.Programs), len(m.Images), size>>20)
 }
+
+// Arches are the architectures that there is anything for, in Go's words.
+func (m *Manifest) Arches() []string {
+	var out []string
+	for _, p := range m.Packages {
+		if p.Arch != "all" {
+			out = append(out, GoArch(p.Arch))
+		}
+	}
+	for _, p := range m.Programs {
+		if p.Arch != "" {
+			out = append(out, p.Arch)
+		}
+	}
+	for _, i := range m.Images {
+		out = append(out, i.Arch)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -36,6 +36,8 @@ type upgradeFlags struct {
 	maxUnavailable   string
 	maxFailures      int
 	pauseAfter       string
+	packagesFrom     string
+	imagesFrom       string
 }
 
 func (f *upgradeFlags) add(fs *pflag.FlagSet) {
@@ -45,6 +47,8 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.maxUnavailable, "max-unavailable", "1", "How many workers may be down at once: a number, or a percentage of all workers.")
 	fs.IntVar(&f.maxFailures, "max-failures", 0, "How many workers may fail before no other one is started. Those that have been started are finished.")
 	fs.StringVar(&f.pauseAfter, "pause-after", "", "Stop after: control-plane, first-worker or every-node. The same command goes on.")
+	fs.StringVar(&f.packagesFrom, "packages-from", "", "Where packages come from instead of the nodes' repositories: the folder of a bundle, or an image that carries one (oci://REFERENCE). See 'kubectl upgrade bundle'.")
+	fs.StringVar(&f.imagesFrom, "images-from", "", "Where images come from instead of the registry that they are named after: the folder of a bundle, an image that carries one (oci://REFERENCE), or a registry (such as registry.example:5000/k8s), which becomes imageRepository in kubeadm's configuration.")
 	fs.StringSliceVar(&f.ignoreKubeadm, "kubeadm-ignore-preflight-errors", nil, "Checks of kubeadm's own preflight that may fail, as its --ignore-preflight-errors.")
 }
 
@@ -80,6 +84,9 @@ func (f *upgradeFlags) options() (upgrade.Options, error) {
 	if err := f.workers(&o); err != nil {
 		return o, err
 	}
+	if err := f.sources(&o, f.agentImage != buildinfo.AgentImage()); err != nil {
+		return o, err
+	}
 	switch o.Agent.PullPolicy {
 	case corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
 	default:
@@ -88,7 +95,7 @@ func (f *upgradeFlags) options() (upgrade.Options, error) {
 	switch {
 	case f.output != "" && f.output != "json":
 		return o, fmt.Errorf("--output: %q is not known: want json", f.output)
-	case f.agentImage == "":
+	case o.Agent.Image == "":
 		return o, fmt.Errorf("--agent-image: this build does not know where its agent's image is: name it, such as --agent-image=registry.example/host-agent:v1.0.0")
 	case f.drainTimeout <= 0:
 		return o, fmt.Errorf("--drain-timeout: %s is not a time to wait for: want more than zero", f.drainTimeout)

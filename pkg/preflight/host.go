@@ -200,6 +200,9 @@ func disks(in Input) []Finding {
 			case "/var/lib/containerd":
 				need, what = images, "images"
 			case "/var/lib/kubectl-upgrade":
+				if sent == 0 {
+					continue
+				}
 				need, what = sent, "files from the bundle"
 			case "/etc/kubernetes":
 				need, what = 0, "manifests and their backups"
