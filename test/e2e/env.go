@@ -27,6 +27,9 @@ type env struct {
 	only     *regexp.Regexp
 	// interrupt has basic's upgrade cut short and continued, instead of a second upgrade only for that.
 	interrupt bool
+	// extra are flags of every whole upgrade; sourcesKept tells that it leaves the package sources of the hosts alone.
+	extra       []string
+	sourcesKept bool
 	// seed chooses what is left to chance.
 	seed uint64
 	// rebooted is a node whose containers have not lived through the upgrade.
@@ -110,7 +113,8 @@ func (e *env) upgradeCall(args ...string) call {
 // wholeUpgrade is the call that takes the cluster to its target. On machines with cgroup v1 kubeadm refuses 1.35 and
 // later (see docs/lab.md); there an upgrade passes that check by, and elsewhere there is nothing to pass by.
 func (e *env) wholeUpgrade() call {
-	return e.upgradeCall("cluster", "--to", e.target(), "--yes", "-o", "json", "--kubeadm-ignore-preflight-errors=SystemVerification")
+	args := append([]string{"cluster", "--to", e.target(), "--yes", "-o", "json", "--kubeadm-ignore-preflight-errors=SystemVerification"}, e.extra...)
+	return e.upgradeCall(args...)
 }
 
 // explain shows what the cluster complains of, collects the logs and says where.
