@@ -34,9 +34,17 @@ func eachReport(in Input, judge func(n cluster.Node, r HostReport) []Finding) []
 
 func packageManager(in Input) []Finding {
 	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ []HostReport) []Finding {
+		if h.PackageManager == "files" {
+			if in.BundledPackages {
+				return nil
+			}
+			return []Finding{{ID: "not-a-package", Severity: Error, Object: node(n),
+				Message: "kubeadm and kubelet were put there by hand: no repository has others for it",
+				Fix:     "bring them with --packages-from: kubectl upgrade bundle --binaries"}}
+		}
 		if h.PackageManager != "apt" {
 			return []Finding{{ID: "package-manager", Severity: Error, Object: node(n),
-				Message: fmt.Sprintf("%s has no apt: this release upgrades hosts with apt only", h.OS.Name)}}
+				Message: fmt.Sprintf("%s has no apt, and no kubeadm and kubelet that were put there by hand: this release upgrades no other hosts", h.OS.Name)}}
 		}
 		for _, name := range []string{"kubeadm", "kubelet"} {
 			if _, ok := h.Package(name); !ok {

@@ -30,9 +30,13 @@ const manifestLook = 100 * time.Millisecond
 // https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/#considerations-when-upgrading-etcd
 // https://github.com/kubernetes/kubeadm/issues/2991
 func upgradeStaticPods(ctx context.Context, env Env, args []string) error {
+	kubeadm, err := kubeadmProgram()
+	if err != nil {
+		return err
+	}
 	before, err := os.Stat(etcdManifest)
 	if errors.Is(err, fs.ErrNotExist) {
-		return proc.Run(ctx, env.Log, kubeadmPath, args...)
+		return proc.Run(ctx, env.Log, kubeadm, args...)
 	}
 	if err != nil {
 		return fmt.Errorf("look at etcd's static pod: %w", err)
@@ -46,7 +50,7 @@ func upgradeStaticPods(ctx context.Context, env Env, args []string) error {
 			fmt.Fprintln(env.Log, "this host's API server goes on while etcd restarts:", err)
 		}
 	}()
-	err = proc.Run(ctx, env.Log, kubeadmPath, args...)
+	err = proc.Run(ctx, env.Log, kubeadm, args...)
 	stop()
 	<-ended
 	return err
