@@ -90,6 +90,19 @@ func (s stop) files(n cluster.Node, files []hostaction.File) []hostaction.File {
 	return files
 }
 
+// bundled are the bundle's files for going back to some versions, and for what these depend on.
+func bundled(r hostaction.Resolution, versions map[string]string) []hostaction.File {
+	var out []hostaction.File
+	for _, c := range slices.Concat(r.Kubeadm, r.Rest) {
+		_, wanted := versions[c.Name]
+		_, ours := r.Versions[c.Name]
+		if f, ok := r.Files[c.Name]; ok && (wanted || !ours) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // send makes the steps that bring packages and images of bundles to a node, in one go if they are of the same.
 func (b *builder) send(id string, n cluster.Node, files []hostaction.File) []Step {
 	images := b.in.Images[n.Name]

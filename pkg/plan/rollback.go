@@ -77,6 +77,7 @@ func (a *aborter) back(r Rollback) Group {
 		versions = without(versions, "kubeadm")
 	}
 	steps := a.finishPackages(id, n)
+	steps = append(steps, a.send(id, n, bundled(a.in.Packages[n.Name][r.To], versions))...)
 	steps = append(steps, a.emptied(id, n, r.To)...)
 	if r.Config != "" {
 		title := "put back the kubelet configuration of " + r.Config
