@@ -45,23 +45,53 @@ func bundle(ctx context.Context, e *env) error {
 	return nil
 }
 
+// carriedBundle upgrades a cluster out of an image that its nodes pull from a registry: the agent, with the bundle in it. The package
+// sources of the hosts lead nowhere.
+func carriedBundle(ctx context.Context, e *env) error {
+	archive, err := e.agentArchive(ctx)
+	if err != nil {
+		return err
+	}
+	const repository = "/upgrade:e2e"
+	if err := e.bundled(ctx, "--push", e.lab.info.Registry.Push+repository, "--insecure-registry", "--agent-archive", archive); err != nil {
+		return err
+	}
+	for _, n := range e.lab.info.Nodes {
+		if _, err := e.lab.exec(ctx, n.Name, "sed", "-i", "s|pkgs.k8s.io|127.0.0.1:9|", n.AptFile); err != nil {
+			return err
+		}
+	}
+	image := "oci://" + e.lab.info.Registry.Pull + repository
+	e.extra, e.sourcesKept, e.product.image = []string{"--packages-from=" + image, "--images-from=" + image}, true, ""
+	u, err := e.upgradeUnderLoad(ctx, e.product.run)
+	if err != nil || u == nil {
+		return err
+	}
+	e.prove(ctx, u)
+	return nil
+}
+
 // makeBundle does what somebody does who has downloaded packages and images: here they are what the lab serves.
 func (e *env) makeBundle(ctx context.Context) (string, error) {
-	archive, folder := filepath.Join(e.work, "images.tar"), filepath.Join(e.work, "bundle")
-	if err := errors.Join(os.RemoveAll(archive), os.RemoveAll(folder)); err != nil {
+	folder := filepath.Join(e.work, "bundle")
+	if err := os.RemoveAll(folder); err != nil {
 		return "", err
 	}
+	return folder, e.bundled(ctx, "--output", folder)
+}
+
+func (e *env) bundled(ctx context.Context, args ...string) error {
+	archive := filepath.Join(e.work, "images.tar")
 	if err := e.saveImages(ctx, archive); err != nil {
-		return "", err
+		return err
 	}
-	o, err := e.product.run(ctx, call{kubeconfig: e.lab.info.Kubeconfig, args: []string{
-		"bundle", "--from", e.lab.info.Kubernetes, "--to", e.target(), "--debs", filepath.Join(filepath.Dir(e.lab.info.Kubeconfig), "pkgs"),
-		"--images-archive", archive, "--output", folder,
-	}})
+	o, err := e.product.run(ctx, call{kubeconfig: e.lab.info.Kubeconfig, args: append([]string{
+		"bundle", "--from", e.lab.info.Kubernetes, "--to", e.target(), "--debs", filepath.Join(filepath.Dir(e.lab.info.Kubeconfig), "pkgs"), "--images-archive", archive,
+	}, args...)})
 	if err == nil && o.code != 0 {
 		err = errors.New(o.String())
 	}
-	return folder, err
+	return err
 }
 
 // saveImages writes an archive of all that kubeadm wants, as "docker save" does.
@@ -94,11 +124,9 @@ func (e *env) saveImages(ctx context.Context, archive string) error {
 
 // loadAgent loads the agent's image on every node by hand, as docs/bundle.md has it done where there is no registry at all.
 func (e *env) loadAgent(ctx context.Context) error {
-	archive := filepath.Join(e.work, "host-agent.tar")
-	cmd := exec.CommandContext(ctx, "go", "run", "./hack/image", "--binary", e.product.agent(), "--name", "host-agent", "--tar", archive)
-	cmd.Dir, cmd.Stderr = e.root, os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("write the agent's image: %w", err)
+	archive, err := e.agentArchive(ctx)
+	if err != nil {
+		return err
 	}
 	content, err := os.ReadFile(archive)
 	if err != nil {
@@ -122,6 +150,16 @@ func (e *env) loadAgent(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (e *env) agentArchive(ctx context.Context) (string, error) {
+	archive := filepath.Join(e.work, "host-agent.tar")
+	cmd := exec.CommandContext(ctx, "go", "run", "./hack/image", "--binary", e.product.agent(), "--name", "host-agent", "--tar", archive)
+	cmd.Dir, cmd.Stderr = e.root, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("write the agent's image: %w", err)
+	}
+	return archive, nil
 }
 
 // changedBundle damages a package of the bundle, as a bad disk would, and wants the upgrade to end without a change.

@@ -105,8 +105,11 @@ func (e *env) fresh(ctx context.Context) error {
 // target is the newest version that the lab offers.
 func (e *env) target() string { return e.lab.info.Offers[len(e.lab.info.Offers)-1] }
 
-// upgradeCall is a run with the agent's image and whatever else is given.
+// upgradeCall is a run with the agent's image and whatever else is given. Where a bundle brings the image, it is not named.
 func (e *env) upgradeCall(args ...string) call {
+	if e.product.image == "" {
+		return call{kubeconfig: e.lab.info.Kubeconfig, args: args}
+	}
 	return call{kubeconfig: e.lab.info.Kubeconfig, args: append(args, "--agent-image="+e.product.image)}
 }
 
