@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/pflag"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/bundle"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/stock"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
@@ -23,6 +26,10 @@ const usage = `usage: host-agent VERB
   run --dir DIR        what the transient unit runs on the host
   finish --dir DIR     what the transient unit runs when that has ended
   give --name SUM      write an offered file to stdout, from --offset on
+  held --bundle D      how much is here of the files whose list is on stdin
+  put --bundle D       take in a file from stdin: --path, --size, --sha256, --offset
+  take --bundle D      take in a file from the agent's own image: --path, --size, --sha256
+  manifest             print the manifest of the bundle that the agent's own image carries
   purge                have the host remove what the agent left on it
   sweep                what the unit for that runs on the host
 `
@@ -48,6 +55,11 @@ func verb(ctx context.Context, verb string, args []string) error {
 	offset := flags.Int64("offset", 0, "go on in the log after this many bytes")
 	name := flags.String("name", "", "checksum of an offered file")
 	dir := flags.String("dir", "", "directory of the request")
+	digest := flags.String("bundle", "", "digest of a bundle's manifest")
+	var f hostaction.File
+	flags.StringVar(&f.Path, "path", "", "path of the file in the bundle")
+	flags.Int64Var(&f.Size, "size", 0, "its size in bytes")
+	flags.StringVar(&f.SHA256, "sha256", "", "its checksum")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -67,10 +79,41 @@ func verb(ctx context.Context, verb string, args []string) error {
 		return host.Finish(*dir)
 	case "give":
 		return host.Give(work, *name, *offset, os.Stdout)
+	case "held", "put", "take":
+		s, err := stock.Open(work, *digest)
+		if err != nil {
+			return err
+		}
+		switch verb {
+		case "put":
+			return s.Put(ctx, f, *offset, os.Stdin, os.Stdout)
+		case "take":
+			return s.Take(ctx, f, hostaction.CarriedBundle, os.Stdout)
+		}
+		return held(s)
+	case "manifest":
+		text, err := os.ReadFile(filepath.Join(hostaction.CarriedBundle, bundle.ManifestName))
+		if err != nil {
+			return fmt.Errorf("read the bundle of this image: %w", err)
+		}
+		_, err = os.Stdout.Write(text)
+		return err
 	case "purge":
 		return host.Purge(ctx, work)
 	case "sweep":
 		return host.Sweep(work)
 	}
 	return fmt.Errorf("unknown verb %q\n%s", verb, usage)
+}
+
+func held(s stock.Stock) error {
+	var files []hostaction.File
+	if err := json.NewDecoder(os.Stdin).Decode(&files); err != nil {
+		return fmt.Errorf("read list of files: %w", err)
+	}
+	out, err := s.Held(files)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(out)
 }

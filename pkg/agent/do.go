@@ -112,17 +112,9 @@ func (s *session) say(why string) {
 
 // once opens one stream and reads it to its end.
 func (s *session) once(ctx context.Context) (*hostaction.Result, error) {
-	pods, err := s.agents.pods(ctx)
+	pod, err := s.agents.ready(ctx, s.node)
 	if err != nil {
 		return nil, err
-	}
-	pod, ok := pods[s.node]
-	if !ok {
-		return nil, errors.New("no agent pod there")
-	}
-	if !isReady(pod) {
-		cause, _ := notReadyCause(pod)
-		return nil, errors.New(cause)
 	}
 	body, err := json.Marshal(s.req)
 	if err != nil {

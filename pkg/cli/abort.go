@@ -48,6 +48,9 @@ func newAbort(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 			# Give it up, and take two workers back to the kubelet that they had before
 			kubectl upgrade abort --rollback-node w-1,w-2
 
+			# The same where there is no repository, with a bundle of the release from before
+			kubectl upgrade abort --rollback-node w-1,w-2 --packages-from ./bundle-v1.33.6
+
 			# Only show what would be done
 			kubectl upgrade abort --dry-run`),
 		Args: cobra.NoArgs,
@@ -58,6 +61,7 @@ func newAbort(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 	fs := cmd.Flags()
 	a.addCommon(fs)
 	fs.StringSliceVar(&a.back, "rollback-node", nil, "Nodes whose kubelets go back to the version that they had before the upgrade.")
+	fs.StringVar(&a.packagesFrom, "packages-from", "", "With --rollback-node: where the packages of before come from instead of the nodes' repositories: the folder of a bundle, or an image that carries one (oci://REFERENCE).")
 	fs.BoolVarP(&a.yes, "yes", "y", false, "Do not ask for confirmation of the plan.")
 	fs.BoolVar(&a.dryRun, "dry-run", false, "Stop after the plan.")
 	return cmd

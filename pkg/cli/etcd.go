@@ -200,14 +200,14 @@ func etcdChoices(p *plan.Plan) []choice {
 		via = append(via, v.Bare())
 	}
 	out := []choice{
-		{"to", p.To.Bare()},
-		{"via", strings.Join(via, ",")},
-		{"backup-dir", o.BackupDir},
-		{"download", o.Download},
-		{"etcd-image-repository", o.ImageRepository},
+		{flag: "to", value: p.To.Bare()},
+		{flag: "via", value: strings.Join(via, ",")},
+		{flag: "backup-dir", value: o.BackupDir},
+		{flag: "download", value: o.Download},
+		{flag: "etcd-image-repository", value: o.ImageRepository},
 	}
 	if o.AllowDowntime || o.DropV2 {
-		out = append(out, choice{"allow-downtime", strconv.FormatBool(o.AllowDowntime)}, choice{"drop-v2", strconv.FormatBool(o.DropV2)})
+		out = append(out, choice{flag: "allow-downtime", value: strconv.FormatBool(o.AllowDowntime)}, choice{flag: "drop-v2", value: strconv.FormatBool(o.DropV2)})
 	}
 	return out
 }

@@ -37,6 +37,8 @@ type upgradeFlags struct {
 	maxFailures      int
 	pauseAfter       string
 	etcd             string
+	packagesFrom     string
+	imagesFrom       string
 }
 
 func (f *upgradeFlags) add(fs *pflag.FlagSet) {
@@ -47,6 +49,8 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	fs.IntVar(&f.maxFailures, "max-failures", 0, "How many workers may fail before no other one is started. Those that have been started are finished.")
 	fs.StringVar(&f.pauseAfter, "pause-after", "", "Stop after: control-plane, first-worker or every-node. The same command goes on.")
 	fs.StringVar(&f.etcd, "etcd", "kubeadm", "Who sees to the etcd that kubeadm runs: kubeadm takes it to the release that it comes with, keep leaves it as it is, to be upgraded by 'kubectl upgrade etcd'.")
+	fs.StringVar(&f.packagesFrom, "packages-from", "", "Where packages come from instead of the nodes' repositories: the folder of a bundle, or an image that carries one (oci://REFERENCE). See 'kubectl upgrade bundle'.")
+	fs.StringVar(&f.imagesFrom, "images-from", "", "Where images come from instead of the registry that they are named after: the folder of a bundle, an image that carries one (oci://REFERENCE), or a registry (such as registry.example:5000/k8s), which becomes imageRepository in kubeadm's configuration.")
 	fs.StringSliceVar(&f.ignoreKubeadm, "kubeadm-ignore-preflight-errors", nil, "Checks of kubeadm's own preflight that may fail, as its --ignore-preflight-errors.")
 }
 
@@ -92,6 +96,9 @@ func (f *upgradeFlags) options() (upgrade.Options, error) {
 	if err := f.workers(&o); err != nil {
 		return o, err
 	}
+	if err := f.sources(&o, f.agentImage != buildinfo.AgentImage()); err != nil {
+		return o, err
+	}
 	if f.drainTimeout <= 0 {
 		return o, fmt.Errorf("--drain-timeout: %s is not a time to wait for: want more than zero", f.drainTimeout)
 	}
@@ -112,7 +119,7 @@ func (f *upgradeFlags) checkAgent(o *upgrade.Options) error {
 	switch {
 	case f.output != "" && f.output != "json":
 		return fmt.Errorf("--output: %q is not known: want json", f.output)
-	case f.agentImage == "":
+	case o.Agent.Image == "":
 		return fmt.Errorf("--agent-image: this build does not know where its agent's image is: name it, such as --agent-image=registry.example/host-agent:v1.0.0")
 	case f.agentTimeout <= 0:
 		return fmt.Errorf("--agent-timeout: %s is not a time to wait for: want more than zero", f.agentTimeout)

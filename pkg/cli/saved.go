@@ -35,6 +35,9 @@ func (r *runner) loadPlan() (*plan.Plan, error) {
 		pick = etcdChoices
 	}
 	for _, c := range pick(p) {
+		if c.place && r.typed.Changed(c.flag) {
+			continue
+		}
 		if r.typed.Changed(c.flag) {
 			return nil, fmt.Errorf("--%s: the plan in %s decides that: leave the flag out, or make a new plan with it", c.flag, r.planFile)
 		}
@@ -62,7 +65,11 @@ func (r *runner) runVerb() string { return cmp.Or(r.verb, "cluster") }
 func (r *runner) planVerb() string { return strings.TrimSpace(r.verb + " plan") }
 
 // choice is a flag and what it has to be for a plan to be made again; an empty value leaves the flag's default.
-type choice struct{ flag, value string }
+type choice struct {
+	flag, value string
+	// place is set for a flag that only says where something lies; what it has to be, the plan knows by its digest.
+	place bool
+}
 
 func choices(p *plan.Plan) []choice {
 	o := p.Options
@@ -75,20 +82,29 @@ func choices(p *plan.Plan) []choice {
 		etcd = "keep"
 	}
 	return []choice{
-		{"etcd", etcd},
-		{"to", p.To.String()},
-		{"via", strings.Join(via, ",")},
-		{"selector", o.Selector},
-		{"max-unavailable", strconv.Itoa(max(1, o.MaxUnavailable))},
-		{"max-failures", strconv.Itoa(o.MaxFailures)},
-		{"pause-after", string(o.PauseAfter)},
-		{"delete-emptydir-data", strconv.FormatBool(o.DeleteEmptyDir)},
-		{"force", strconv.FormatBool(o.Force)},
-		{"disable-eviction", strconv.FormatBool(o.DisableEviction)},
-		{"grace-period", strconv.Itoa(o.GracePeriodSeconds)},
-		{"drain-timeout", time.Duration(o.DrainTimeout).String()},
-		{"kubeadm-ignore-preflight-errors", strings.Join(o.IgnoreKubeadmPreflight, ",")},
+		{flag: "etcd", value: etcd},
+		{flag: "to", value: p.To.String()},
+		{flag: "via", value: strings.Join(via, ",")},
+		{flag: "selector", value: o.Selector},
+		{flag: "max-unavailable", value: strconv.Itoa(max(1, o.MaxUnavailable))},
+		{flag: "max-failures", value: strconv.Itoa(o.MaxFailures)},
+		{flag: "pause-after", value: string(o.PauseAfter)},
+		{flag: "delete-emptydir-data", value: strconv.FormatBool(o.DeleteEmptyDir)},
+		{flag: "force", value: strconv.FormatBool(o.Force)},
+		{flag: "disable-eviction", value: strconv.FormatBool(o.DisableEviction)},
+		{flag: "grace-period", value: strconv.Itoa(o.GracePeriodSeconds)},
+		{flag: "drain-timeout", value: time.Duration(o.DrainTimeout).String()},
+		{flag: "kubeadm-ignore-preflight-errors", value: strings.Join(o.IgnoreKubeadmPreflight, ",")},
+		{flag: "packages-from", value: location(o.PackagesFrom), place: true},
+		{flag: "images-from", value: location(o.ImagesFrom), place: o.Repository() == ""},
 	}
+}
+
+func location(o *plan.Origin) string {
+	if o == nil {
+		return ""
+	}
+	return o.Location
 }
 
 // explainStale gives the error and the commands that lead on.

@@ -20,9 +20,9 @@ type Host struct {
 	Systemd int `json:"systemd,omitempty"`
 	// CgroupVersion is 1 or 2.
 	CgroupVersion int `json:"cgroupVersion,omitempty"`
-	// PackageManager is "apt", or empty where none that we know is found.
+	// PackageManager is "apt"; "files" where kubeadm and kubelet were put by hand; or empty where it is none that we know.
 	PackageManager string `json:"packageManager,omitempty"`
-	// Packages are those of PackageNames that are installed.
+	// Packages are those of PackageNames that are installed. Programs that were put by hand are described as packages of their version.
 	Packages []Package `json:"packages,omitempty"`
 	// Sources are the package sources that serve Kubernetes packages, wherever they are written.
 	Sources []PackageSource `json:"sources,omitempty"`

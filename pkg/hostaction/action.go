@@ -106,6 +106,8 @@ type Facts struct{}
 // with package lists of its own, so that the host's package sources stay as they are. Output: Resolution.
 type ResolvePackages struct {
 	Version version.Version `json:"version"`
+	// Bundle, if not empty, is the digest of the bundle that the packages come from, and whose manifest is on the host.
+	Bundle string `json:"bundle,omitempty"`
 }
 
 // Resolution is what would happen to packages on this host.
@@ -122,6 +124,8 @@ type Resolution struct {
 	InstallBytes  uint64 `json:"installBytes"`
 	// Edits are the package source files that are switched to the target's minor.
 	Edits []FileEdit `json:"edits,omitempty"`
+	// Files are those of the bundle that the installation needs, by package.
+	Files map[string]File `json:"files,omitempty"`
 }
 
 // PackageChange is one package that a transaction changes.
@@ -144,6 +148,8 @@ type FileEdit struct {
 // touching the host's package sources. A minor whose repository is not there has no versions and is no error. Output: map[string][]string, newest first.
 type OfferedVersions struct {
 	Minors []string `json:"minors"`
+	// Bundle, if not empty, is the digest of the bundle that the packages come from, and whose manifest is on the host.
+	Bundle string `json:"bundle,omitempty"`
 }
 
 // DownloadPackages fetches the packages into the package manager's cache and changes nothing else.
@@ -151,6 +157,8 @@ type OfferedVersions struct {
 type DownloadPackages struct {
 	Version  version.Version   `json:"version"`
 	Versions map[string]string `json:"versions"`
+	// Bundle, if not empty, is the digest of the bundle that the packages come from, and whose manifest is on the host.
+	Bundle string `json:"bundle,omitempty"`
 }
 
 // InstallPackages switches the package source when the minor changes, lifts the holds that are there, installs exactly the versions asked for
@@ -159,6 +167,8 @@ type InstallPackages struct {
 	Version  version.Version   `json:"version"`
 	Versions map[string]string `json:"versions"`
 	Forbid   []string          `json:"forbid,omitempty"`
+	// Bundle, if not empty, is the digest of the bundle that the packages come from, and whose manifest is on the host.
+	Bundle string `json:"bundle,omitempty"`
 }
 
 // FinishPackages brings to its end what an installation left half done, and restores the holds that it lifted. No version changes. Output: none.
@@ -180,6 +190,8 @@ type PullImages struct {
 	ImageRepository string `json:"imageRepository,omitempty"`
 	// ControlPlane asks for the images of the control plane too, not only of what runs on every node.
 	ControlPlane bool `json:"controlPlane,omitempty"`
+	// Bundle, if not empty, is the digest of the bundle that the images came from: none is pulled, all have to be there (see ImportImages).
+	Bundle string `json:"bundle,omitempty"`
 }
 
 // CheckImages asks the container runtime whether images are there or can be had, by pulling them. Output: []PulledImage.

@@ -32,6 +32,9 @@ type Options struct {
 	PauseAfter  PauseAfter `json:"pauseAfter,omitempty"`
 	// KeepEtcd has kubeadm leave its etcd as it is.
 	KeepEtcd bool `json:"keepEtcd,omitempty"`
+	// PackagesFrom and ImagesFrom are where packages and images come from; nil means where the nodes have them from by themselves.
+	PackagesFrom *Origin `json:"packagesFrom,omitempty"`
+	ImagesFrom   *Origin `json:"imagesFrom,omitempty"`
 }
 
 // Packages is what each node's package manager would do, by node name and by the versions that the node needs.
@@ -43,7 +46,9 @@ type Input struct {
 	// Path is every version that the control plane goes through; the last is the target. See func Path.
 	Path     []version.Version
 	Packages Packages
-	Options  Options
+	// Images are the images that each node needs out of a bundle, by name; nil where they come from a registry.
+	Images  map[string][]string
+	Options Options
 	// Saved, if not nil, is a plan that this one is to be held against. What decides nothing but the order of nodes, and
 	// changes all the time, is taken from it: who leads, and how many pods a drain moves.
 	Saved *Plan
@@ -86,7 +91,7 @@ func ForCluster(in Input) (*Plan, error) {
 	}
 	if len(work) > 0 {
 		p.Reasons = slices.Concat(b.reasons, why(c, b.stops), WhatKubeadmDoes(c, in.Path, in.Options.KeepEtcd))
-		p.Phases = slices.Concat(b.prepare(), work, b.finish())
+		p.Phases = slices.Concat(b.prepare(), b.repository(), work, b.finish())
 	}
 	if b.err != nil {
 		return nil, b.err
@@ -170,22 +175,27 @@ func (b *builder) prepare() []Phase {
 	ph := Phase{ID: "prepare", Title: "Fetch packages and images", Parallel: 3}
 	for _, n := range b.everyNode() {
 		var steps []Step
+		var files []hostaction.File
 		for _, i := range b.touched[n.Name] {
 			s := b.at(i)
+			files = s.files(n, files)
 			id := "prepare/" + n.Name + "/" + s.label
 			fetch := s.packages(n.Name, s.Version)
 			if !s.moves(n.Name) {
 				fetch = map[string]string{"kubeadm": fetch["kubeadm"]}
 			}
 			steps = append(steps,
-				b.host(id+"/packages", "download packages of "+s.Version.String(), n.Name,
-					hostaction.DownloadPackages{Version: s.Version, Versions: fetch}, 15*time.Minute),
-				b.host(id+"/images", "pull images of "+s.Version.String(), n.Name, hostaction.PullImages{
+				b.host(id+"/packages", b.packagesTitle(s.Version), n.Name,
+					hostaction.DownloadPackages{Version: s.Version, Versions: fetch, Bundle: b.in.Options.PackagesFrom.bundle()}, 15*time.Minute),
+				b.host(id+"/images", b.imagesTitle(s.Version), n.Name, hostaction.PullImages{
 					Version:         s.Version,
-					ImageRepository: b.in.Cluster.Kubeadm.ImageRepository,
+					ImageRepository: b.imageRepository(),
 					ControlPlane:    n.Role == cluster.ControlPlane,
+					Bundle:          b.in.Options.ImagesFrom.bundle(),
 				}, 30*time.Minute))
 		}
+		// Every node gets the images of add-ons, which are replaced everywhere, whether its kubelet moves or not.
+		steps = append(b.send("prepare/"+n.Name, n, files), steps...)
 		if len(steps) > 0 {
 			ph.Groups = append(ph.Groups, Group{ID: "prepare/" + n.Name, Title: n.Name, Steps: steps})
 		}
@@ -199,6 +209,7 @@ func (s stop) kubeadmPackage(id string, n cluster.Node) Step {
 		Version: s.Version, Versions: map[string]string{"kubeadm": v},
 		// Old packages made kubeadm drag the kubelet along, restarting it undrained (kubernetes/release#2412).
 		Forbid: []string{"kubelet", "kubectl"},
+		Bundle: s.in.Options.PackagesFrom.bundle(),
 	}, 15*time.Minute)
 }
 

@@ -185,12 +185,13 @@ func (p *Plan) seal() error {
 	return nil
 }
 
-// digested is the plan without what says nothing of what is done: how this machine reaches the cluster, and the pods that a
+// digested is the plan without what says nothing of what is done: how this machine reaches the cluster and where a bundle lies on it, and the pods that a
 // drain would move now. They have other names an hour later, and the drain takes those that it finds.
 func (p *Plan) digested() Plan {
 	out := *p
 	out.Digest = ""
 	out.Cluster = ClusterRef{UID: p.Cluster.UID}
+	out.Options.PackagesFrom, out.Options.ImagesFrom = p.Options.PackagesFrom.digested(), p.Options.ImagesFrom.digested()
 	out.Nodes = slices.Clone(p.Nodes)
 	for i := range out.Nodes {
 		out.Nodes[i].Evicted = nil

@@ -77,12 +77,13 @@ func (a *aborter) back(r Rollback) Group {
 		versions = without(versions, "kubeadm")
 	}
 	steps := a.finishPackages(id, n)
+	steps = append(steps, a.send(id, n, bundled(a.in.Packages[n.Name][r.To], versions))...)
 	steps = append(steps, a.emptied(id, n, r.To)...)
 	if r.Config != "" {
 		title := "put back the kubelet configuration of " + r.Config
 		steps = append(steps, a.host(id+"/config", title, n.Name,
 			hostaction.RestoreKubeletConfig{Version: r.To, Config: r.Config, Flags: r.Flags}, time.Minute))
 	}
-	steps = append(steps, a.host(id+"/packages", "install "+names(versions), n.Name, hostaction.InstallPackages{Version: r.To, Versions: versions}, 15*time.Minute))
+	steps = append(steps, a.host(id+"/packages", "install "+names(versions), n.Name, hostaction.InstallPackages{Version: r.To, Versions: versions, Bundle: a.in.Options.PackagesFrom.bundle()}, 15*time.Minute))
 	return Group{ID: id, Title: n.Name, Steps: append(steps, a.started(id, n, r.To)...)}
 }

@@ -34,9 +34,17 @@ func eachReport(in Input, judge func(n cluster.Node, r HostReport) []Finding) []
 
 func packageManager(in Input) []Finding {
 	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ []HostReport) []Finding {
+		if h.PackageManager == "files" {
+			if in.BundledPackages {
+				return nil
+			}
+			return []Finding{{ID: "not-a-package", Severity: Error, Object: node(n),
+				Message: "kubeadm and kubelet were put there by hand: no repository has others for it",
+				Fix:     "bring them with --packages-from: kubectl upgrade bundle --binaries"}}
+		}
 		if h.PackageManager != "apt" {
 			return []Finding{{ID: "package-manager", Severity: Error, Object: node(n),
-				Message: fmt.Sprintf("%s has no apt: this release upgrades hosts with apt only", h.OS.Name)}}
+				Message: fmt.Sprintf("%s has no apt, and no kubeadm and kubelet that were put there by hand: this release upgrades no other hosts", h.OS.Name)}}
 		}
 		for _, name := range []string{"kubeadm", "kubelet"} {
 			if _, ok := h.Package(name); !ok {
@@ -50,9 +58,9 @@ func packageManager(in Input) []Finding {
 
 func sources(in Input) []Finding {
 	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ []HostReport) []Finding {
-		if h.PackageManager == "apt" && len(h.Sources) == 0 {
+		if h.PackageManager == "apt" && len(h.Sources) == 0 && !in.BundledPackages {
 			return []Finding{{ID: "no-package-source", Severity: Error, Object: node(n),
-				Message: "none of apt's sources serves Kubernetes packages", Fix: "add the repository of the target's minor to /etc/apt/sources.list.d"}}
+				Message: "none of apt's sources serves Kubernetes packages", Fix: "add the repository of the target's minor to /etc/apt/sources.list.d, or bring the packages with --packages-from"}}
 		}
 		return nil
 	})
@@ -119,6 +127,9 @@ func resolution(in Input) []Finding {
 		switch r.ResolutionCode {
 		case hostaction.CodePackageNotFound:
 			f.ID, f.Fix = "package-not-found", "choose a version that the repository offers"
+			if in.BundledPackages {
+				f.Fix = "make a bundle that has it: kubectl upgrade bundle --to " + r.Version.String()
+			}
 		case hostaction.CodeRepositoryFailed:
 			f.ID, f.Fix = "repository-failed", "make the repository of the target's minor reachable from the node; check its key"
 		case hostaction.CodePackageLocked:
@@ -153,6 +164,10 @@ func images(in Input) []Finding {
 		if r.ImageError == "" {
 			return nil
 		}
+		if in.BundledImages {
+			return []Finding{{ID: "image-not-in-bundle", Severity: Error, Object: node(n), Message: r.ImageError,
+				Fix: "make a bundle with the images of every release on the way: kubectl upgrade bundle --images-archive"}}
+		}
 		return []Finding{{ID: "image-not-pullable", Severity: Error, Object: node(n), Message: r.ImageError,
 			Fix: "make the image available in the registry that the node's container runtime asks"}}
 	})
@@ -167,12 +182,16 @@ const imageSpace = 700 << 20
 
 func disks(in Input) []Finding {
 	return eachHost(in, func(n cluster.Node, h *cluster.Host, rs []HostReport) []Finding {
-		var downloads, packages, images uint64
+		var downloads, packages, images, sent uint64
 		for _, r := range rs {
+			sent += r.ImageBytes
 			if n.KubeletVersion == r.Version {
 				continue
 			}
 			downloads += r.Resolution.DownloadBytes
+			for _, f := range r.Resolution.Files {
+				sent += uint64(max(f.Size, 0))
+			}
 			// Each version replaces the one before.
 			packages = max(packages, r.Resolution.InstallBytes)
 			images += imageSpace
@@ -188,6 +207,11 @@ func disks(in Input) []Finding {
 				need, what = packages, "packages"
 			case "/var/lib/containerd":
 				need, what = images, "images"
+			case "/var/lib/kubectl-upgrade":
+				if sent == 0 {
+					continue
+				}
+				need, what = sent, "files from the bundle"
 			case "/etc/kubernetes":
 				need, what = 0, "manifests and their backups"
 			default:

@@ -44,6 +44,8 @@ type Input struct {
 	DeleteEmptyDir, Force, DisableEviction bool
 	// Workers are the only workers to be touched; nil means all.
 	Workers []string
+	// BundledPackages and BundledImages tell that these come from a bundle and not from where the nodes have them from by themselves.
+	BundledPackages, BundledImages bool
 	// Hosts is what each node was asked for, one report per version that it needs; nil before the hosts were asked.
 	Hosts map[string][]HostReport
 }
@@ -57,6 +59,8 @@ type HostReport struct {
 	// ResolutionError and ImageError are in the words of the host; the codes are those of hostaction.
 	ResolutionError, ResolutionCode string
 	ImageError                      string
+	// ImageBytes is what of a bundle's images is sent to the host.
+	ImageBytes uint64
 }
 
 // check is one rule. It gives a finding for every offender.

@@ -68,6 +68,12 @@ func header(w io.Writer, p *plan.Plan) {
 		fmt.Fprintf(w, " → %s", v)
 	}
 	fmt.Fprintln(w)
+	if o := p.Options.PackagesFrom; o != nil {
+		fmt.Fprintf(w, "Packages: %s\n", o.Words())
+	}
+	if o := p.Options.ImagesFrom; o != nil {
+		fmt.Fprintf(w, "Images:   %s\n", o.Words())
+	}
 }
 
 // nodes is a table in kubectl's look.

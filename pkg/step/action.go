@@ -35,6 +35,8 @@ type Deps struct {
 	Run string
 	// Found, if not nil, takes what a step has found out or done, as the output type of its host action. Steps run side by side.
 	Found func(s plan.Step, out any)
+	// Sources have the files of bundles, by the digest of the manifest. A nil source says that the agent's image carries them.
+	Sources map[string]agent.Source
 }
 
 // New makes the action of a step. A kind that this release does not know is an error.
@@ -56,12 +58,18 @@ func (d Deps) New(s plan.Step) (Action, error) {
 		return pause{base{d, s}}, nil
 	case plan.NodesServe:
 		return bind[plan.ServingParams](d, s, func(b base, p plan.ServingParams) Action { return nodesServe{b, p} })
+	case plan.Send:
+		return bind[plan.SendParams](d, s, func(b base, p plan.SendParams) Action { return send{b, p} })
+	case plan.SetImageRepository:
+		return bind[plan.ImageRepositoryParams](d, s, func(b base, p plan.ImageRepositoryParams) Action { return imageRepository{b, p} })
 	case plan.Verify:
 		return bind[plan.VerifyParams](d, s, func(b base, p plan.VerifyParams) Action { return verify{b, p} })
 	}
 	switch hostaction.Kind(s.Kind) {
 	case hostaction.DownloadPackages{}.Kind():
 		return bind[hostaction.DownloadPackages](d, s, func(b base, p hostaction.DownloadPackages) Action { return downloadPackages{b, p} })
+	case hostaction.ImportImages{}.Kind():
+		return bind[hostaction.ImportImages](d, s, func(b base, p hostaction.ImportImages) Action { return importImages{b, p} })
 	case hostaction.PullImages{}.Kind():
 		return bind[hostaction.PullImages](d, s, func(b base, p hostaction.PullImages) Action { return pullImages{b, p} })
 	case hostaction.InstallPackages{}.Kind():

@@ -54,6 +54,9 @@ func (u *Upgrade) prepareAbort(ctx context.Context, back []string) (*Prepared, e
 	if err := u.sendAgents(ctx, p); err != nil {
 		return p, err
 	}
+	if err := u.bringBundles(ctx, p); err != nil {
+		return p, err
+	}
 	if _, err := u.settle(ctx, p); err != nil {
 		return nil, err
 	}
@@ -104,6 +107,7 @@ func (u *Upgrade) observe(ctx context.Context, p *Prepared) error {
 // planAbort asks the hosts of nodes that go back for the packages of before. What cannot go back is a finding.
 func (u *Upgrade) planAbort(ctx context.Context, p *Prepared, back []string) error {
 	in := plan.AbortInput{Cluster: p.Cluster, Options: u.opts.Plan, Packages: plan.Packages{}}
+	in.Options.PackagesFrom, _ = u.bundles.origins()
 	path := []version.Version{p.Cluster.Kubeadm.KubernetesVersion}
 	if r := p.Unfinished; r != nil {
 		in.Recorded, in.From, in.To = true, r.From, r.To

@@ -111,26 +111,39 @@ func (u *Upgrade) reports(ctx context.Context, p *Prepared, n *cluster.Node, sto
 		}
 	}
 	r := preflight.HostReport{Version: p.To}
+	err := u.images(ctx, p, n, &r)
+	if len(out) == 0 {
+		return []preflight.HostReport{r}, err
+	}
+	out[len(out)-1].ImageError, out[len(out)-1].ImageBytes = r.ImageError, r.ImageBytes
+	return out, err
+}
+
+// images asks whether a host can have the images of the way.
+func (u *Upgrade) images(ctx context.Context, p *Prepared, n *cluster.Node, r *preflight.HostReport) error {
+	if u.bundles.images != nil {
+		return u.bundledImages(ctx, p, n, r)
+	}
+	from := repository(p.Cluster.Kubeadm)
+	if u.bundles.registry != nil {
+		from = strings.TrimSuffix(u.bundles.registry.Location, "/")
+	}
 	// kube-proxy runs everywhere and is replaced at every version of the way: that it can be pulled tells that this node
 	// reaches a registry which has the release.
 	var images []string
 	for _, v := range p.Path {
-		images = append(images, repository(p.Cluster.Kubeadm)+"/kube-proxy:"+v.String())
+		images = append(images, from+"/kube-proxy:"+v.String())
 	}
 	err := u.ask(ctx, n.Name, "images", hostaction.CheckImages{Images: images}, 5*time.Minute, nil)
 	if failed, ok := errors.AsType[*agent.ActionError](err); ok {
 		r.ImageError, err = failed.Result.Error, nil
 	}
-	if len(out) == 0 {
-		return []preflight.HostReport{r}, err
-	}
-	out[len(out)-1].ImageError = r.ImageError
-	return out, err
+	return err
 }
 
 func (u *Upgrade) packages(ctx context.Context, n *cluster.Node, v version.Version) (preflight.HostReport, error) {
 	r := preflight.HostReport{Version: v}
-	err := u.ask(ctx, n.Name, "resolve/"+v.String(), hostaction.ResolvePackages{Version: v}, 5*time.Minute, &r.Resolution)
+	err := u.ask(ctx, n.Name, "resolve/"+v.String(), hostaction.ResolvePackages{Version: v, Bundle: u.bundles.packages.digest()}, 5*time.Minute, &r.Resolution)
 	if failed, ok := errors.AsType[*agent.ActionError](err); ok {
 		r.ResolutionError, r.ResolutionCode = failed.Result.Error, failed.Result.Code
 		return r, nil

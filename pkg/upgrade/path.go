@@ -3,6 +3,7 @@ package upgrade
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -44,9 +45,16 @@ func (u *Upgrade) findPath(ctx context.Context, p *Prepared) error {
 	p.Path, err = plan.Path(p.Cluster, p.To, releases, u.opts.Via)
 	if err != nil {
 		return p.block(preflight.Finding{ID: "no-way", Severity: preflight.Error, Object: "--to " + p.To.String(), Message: err.Error(),
-			Fix: "make the repository of that minor reachable from the control-plane nodes, or choose a target before it"})
+			Fix: u.noWay()})
 	}
 	return nil
+}
+
+func (u *Upgrade) noWay() string {
+	if b := u.bundles.packages; b != nil {
+		return fmt.Sprintf("make a bundle with a release of that minor too (%s is made for %s), or choose a target before it", b.Short(), b.ReleaseNames())
+	}
+	return "make the repository of that minor reachable from the control-plane nodes, or choose a target before it"
 }
 
 // offered asks the first control-plane node which versions the package sources of some minors have.
@@ -60,7 +68,7 @@ func (u *Upgrade) offered(ctx context.Context, p *Prepared, minors []string) (ma
 	}
 	first := slices.MinFunc(controlPlanes, func(a, b cluster.Node) int { return strings.Compare(a.Name, b.Name) })
 	out := map[string][]string{}
-	return out, u.ask(ctx, first.Name, "offered", hostaction.OfferedVersions{Minors: minors}, 5*time.Minute, &out)
+	return out, u.ask(ctx, first.Name, "offered", hostaction.OfferedVersions{Minors: minors, Bundle: u.bundles.packages.digest()}, 5*time.Minute, &out)
 }
 
 // newest finds the newest release that can be reached without passing over a minor of which nothing is offered.

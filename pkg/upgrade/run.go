@@ -82,7 +82,7 @@ func (u *Upgrade) walk(ctx context.Context, p *plan.Plan, name string, sink even
 		}
 	}()
 	e := &engine.Engine{
-		New:       step.Deps{Client: u.guarded, Agents: u.agents, Run: name, Found: u.found.keep}.New,
+		New:       step.Deps{Client: u.guarded, Agents: u.agents, Run: name, Found: u.found.keep, Sources: u.bundles.sources()}.New,
 		Retryable: kube.IsRetryableLater,
 		Patience:  patience,
 		Sink:      sink,

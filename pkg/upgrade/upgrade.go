@@ -37,6 +37,8 @@ type Options struct {
 	KeepAgent    bool
 	Plan         plan.Options
 	Etcd         EtcdOptions
+	// PackagesFrom and ImagesFrom are where packages and images come from; nil means where the nodes have them from by themselves.
+	PackagesFrom, ImagesFrom *Source
 	// Saved, if not nil, is the only plan that may be run.
 	Saved *plan.Plan
 	// Command is what to type to go on when the run does not reach its end.
@@ -58,8 +60,9 @@ type Upgrade struct {
 	reached  []string
 	found    found
 	// anyRun is set for what may be done in the middle of an upgrade that was cut short; extra are nodes to be asked beside those that have to do with etcd.
-	anyRun bool
-	extra  []string
+	anyRun  bool
+	extra   []string
+	bundles bundles
 }
 
 // Prepared is what is known before anything changes.
@@ -153,6 +156,9 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 	if err := u.sendAgents(ctx, p); err != nil {
 		return p, err
 	}
+	if err := u.bringBundles(ctx, p); err != nil {
+		return p, err
+	}
 	reports, err := u.askHosts(ctx, p)
 	if err != nil {
 		return p, err
@@ -172,7 +178,10 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 	if opts.MaxUnavailable, err = u.maxUnavailable(p); err != nil {
 		return nil, err
 	}
-	p.Plan, err = plan.ForCluster(plan.Input{Cluster: p.Cluster, Path: p.Path, Packages: packages, Options: opts, Saved: u.opts.Saved})
+	opts.PackagesFrom, opts.ImagesFrom = u.bundles.origins()
+	p.Plan, err = plan.ForCluster(plan.Input{
+		Cluster: p.Cluster, Path: p.Path, Packages: packages, Images: u.imagesByNode(p), Options: opts, Saved: u.opts.Saved,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +209,7 @@ func (u *Upgrade) judge(p *Prepared, reports map[string][]preflight.HostReport) 
 	}
 	p.Findings = preflight.Run(preflight.Input{
 		Cluster: p.Cluster, To: to, Hosts: reports, Workers: p.Workers,
+		BundledPackages: u.opts.PackagesFrom != nil, BundledImages: u.bundles.images != nil,
 		DeleteEmptyDir: u.opts.Plan.DeleteEmptyDir, Force: u.opts.Plan.Force, DisableEviction: u.opts.Plan.DisableEviction,
 	})
 	if preflight.Blocked(p.Findings) {

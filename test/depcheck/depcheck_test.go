@@ -22,6 +22,7 @@ var layers = [][]string{
 	{"pkg/cluster", "pkg/knowledge"},
 	{"pkg/hostaction", "pkg/manifest"}, // the actions are values: a plan is made of them, and of the texts that they put in place
 	{"pkg/plan", "pkg/preflight"},      // up to here: pure
+	{"pkg/bundle/..."},
 	{"pkg/kube", "pkg/record", "pkg/host/...", "pkg/migrate/..."},
 	{"pkg/agent", "pkg/node", "pkg/probe"},
 	{"pkg/observe", "pkg/etcd"},
@@ -44,6 +45,7 @@ var unlinked = []struct{ command, pkg, why string }{
 	{"cmd/kubectl-upgrade", "go.etcd.io/etcd/etcdutl/v3", "the plugin would carry a whole server; work on data directories belongs to etcd-migrate"},
 	{"cmd/etcd-migrate", "k8s.io/client-go", "it works on one directory, where often no API server runs"},
 	{"cmd/host-agent", "go.etcd.io/etcd/server/v3", "what it has to do with data directories etcd-migrate does for it, beside it on the host"},
+	{"cmd/host-agent", "github.com/google/go-containerregistry", "it takes files in and makes no bundles"},
 	{"cmd/host-agent", "k8s.io/kubectl", "the agent holds no API credentials and must not be able to use any"},
 	{"cmd/host-agent", "k8s.io/client-go/kubernetes", "the agent holds no API credentials and must not be able to use any"},
 }

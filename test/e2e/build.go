@@ -73,17 +73,22 @@ func (p *product) findKubectl(l *lab) error {
 	if p.kubectl, err = exec.LookPath("kubectl"); err == nil {
 		return nil
 	}
-	cache := os.Getenv("LAB_CACHE")
-	if cache == "" {
-		base, err := os.UserCacheDir()
-		if err != nil {
-			return fmt.Errorf("find kubectl: %w", err)
-		}
-		cache = filepath.Join(base, "kubectl-upgrade-lab")
+	cache, err := cacheOfLab()
+	if err != nil {
+		return fmt.Errorf("find kubectl: %w", err)
 	}
 	p.kubectl = filepath.Join(cache, "bin", "kubernetes", l.info.Kubernetes, "kubectl")
 	if _, err := os.Stat(p.kubectl); err != nil {
 		return fmt.Errorf("find kubectl: neither on PATH nor in the lab's cache: %w", err)
 	}
 	return nil
+}
+
+// cacheOfLab is where the lab keeps what it has built.
+func cacheOfLab() (string, error) {
+	if cache := os.Getenv("LAB_CACHE"); cache != "" {
+		return cache, nil
+	}
+	base, err := os.UserCacheDir()
+	return filepath.Join(base, "kubectl-upgrade-lab"), err
 }

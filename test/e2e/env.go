@@ -31,6 +31,9 @@ type env struct {
 	etcdMigrate string
 	// gaps are the longest write gaps of upgrades of etcd, by who did them.
 	gaps map[string]time.Duration
+	// extra are flags of every whole upgrade; sourcesKept tells that it leaves the package sources of the hosts alone.
+	extra       []string
+	sourcesKept bool
 	// seed chooses what is left to chance.
 	seed uint64
 	// rebooted is a node whose containers have not lived through the upgrade.
@@ -106,15 +109,19 @@ func (e *env) fresh(ctx context.Context) error {
 // target is the newest version that the lab offers.
 func (e *env) target() string { return e.lab.info.Offers[len(e.lab.info.Offers)-1] }
 
-// upgradeCall is a run with the agent's image and whatever else is given.
+// upgradeCall is a run with the agent's image and whatever else is given. Where a bundle brings the image, it is not named.
 func (e *env) upgradeCall(args ...string) call {
+	if e.product.image == "" {
+		return call{kubeconfig: e.lab.info.Kubeconfig, args: args}
+	}
 	return call{kubeconfig: e.lab.info.Kubeconfig, args: append(args, "--agent-image="+e.product.image)}
 }
 
 // wholeUpgrade is the call that takes the cluster to its target. On machines with cgroup v1 kubeadm refuses 1.35 and
 // later (see docs/lab.md); there an upgrade passes that check by, and elsewhere there is nothing to pass by.
 func (e *env) wholeUpgrade() call {
-	return e.upgradeCall("cluster", "--to", e.target(), "--yes", "-o", "json", "--kubeadm-ignore-preflight-errors=SystemVerification")
+	args := append([]string{"cluster", "--to", e.target(), "--yes", "-o", "json", "--kubeadm-ignore-preflight-errors=SystemVerification"}, e.extra...)
+	return e.upgradeCall(args...)
 }
 
 // explain shows what the cluster complains of, collects the logs and says where.

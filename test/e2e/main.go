@@ -36,6 +36,7 @@ var scenarios = map[string]scenario{
 	"demo":            on("basic", demo),
 	"kill":            on("basic", kill),
 	"abort":           on("basic", abort),
+	"bundle":          on("basic", bundle, carriedBundle),
 	"faults":          on("ha", faults),
 	"ha-three-minors": on("ha", haThreeMinors),
 	"availability":    on("ha", haThreeMinors, byHand),

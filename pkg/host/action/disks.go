@@ -9,7 +9,7 @@ import (
 // diskPaths are where an upgrade writes; each is listed on its own, since any may be a mount.
 var diskPaths = []string{
 	"/", "/var/cache/apt/archives", "/usr", "/etc/kubernetes",
-	"/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd",
+	"/var/lib/kubelet", "/var/lib/containerd", "/var/lib/etcd", "/var/lib/kubectl-upgrade",
 }
 
 func disks() []cluster.Disk {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/apt"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/programs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/systemd"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
@@ -91,10 +93,17 @@ func packages(ctx context.Context, env Env, h *cluster.Host) error {
 	if h.HeldBefore, err = apt.ReadHolds(env.Work.Holds()); err != nil {
 		return err
 	}
-	for _, tool := range []string{"apt-get", "apt-cache", "apt-mark", "dpkg-query"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			return nil //nolint:nilerr // a host with another package manager is a fact, not a failure
-		}
+	hand, err := byHand(ctx)
+	if err != nil {
+		return err
+	}
+	if hand != nil {
+		h.PackageManager, h.Packages = programs.Manager, programs.Packages(hand)
+		h.Upgrades, err = programs.History(hand)
+		return err
+	}
+	if !hasApt() {
+		return nil // a host with another package manager is a fact, not a failure
 	}
 	h.PackageManager = "apt"
 	if h.Packages, _, err = apt.Installed(ctx, cluster.PackageNames); err != nil {
@@ -115,6 +124,36 @@ func packages(ctx context.Context, env Env, h *cluster.Host) error {
 	}
 	h.PackageLock, err = apt.LockHolder()
 	return err
+}
+
+func hasApt() bool {
+	for _, tool := range []string{"apt-get", "apt-cache", "apt-mark", "dpkg-query"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// byHand gives the programs of a host on which kubeadm and kubelet are there and no package brought either; nil on any other.
+func byHand(ctx context.Context) ([]programs.Program, error) {
+	if hasApt() {
+		packages, _, err := apt.Installed(ctx, []string{"kubeadm", "kubelet"})
+		if err != nil || len(packages) > 0 {
+			return nil, err
+		}
+	}
+	for _, n := range []string{"kubeadm", "kubelet"} {
+		if path, err := programs.Default().Locate(n); err != nil || path == "" {
+			return nil, err
+		}
+	}
+	if _, err := exec.LookPath("rpm"); err == nil {
+		if _, err := proc.Output(ctx, "rpm", "-q", "--whatprovides", "kubelet"); err == nil {
+			return nil, nil // rpm says so with status 0: they are that package manager's
+		}
+	}
+	return programs.Default().Find(ctx)
 }
 
 func kubernetes(ctx context.Context, _ Env, h *cluster.Host) error {

@@ -46,7 +46,11 @@ func pullImages(ctx context.Context, a hostaction.PullImages, env Env) (any, err
 	if err != nil {
 		return nil, err
 	}
-	return pull(ctx, needed(strings.Fields(out), a.ControlPlane), env)
+	images := needed(strings.Fields(out), a.ControlPlane)
+	if a.Bundle != "" {
+		return importImages(ctx, hostaction.ImportImages{Bundle: a.Bundle, Images: images}, env)
+	}
+	return pull(ctx, images, env)
 }
 
 func imagesFlags(a hostaction.PullImages) []string {

@@ -8,15 +8,18 @@ import (
 	"strings"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/programs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/staticpod"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
-const kubeadmPath = "/usr/bin/kubeadm"
-
 func kubeadmPlan(ctx context.Context, a hostaction.KubeadmPlan, env Env) (any, error) {
-	return nil, proc.Run(ctx, env.Log, kubeadmPath, append([]string{"upgrade", "plan", a.Version.String()}, ignore(a.IgnorePreflight)...)...)
+	kubeadm, err := kubeadmProgram()
+	if err != nil {
+		return nil, err
+	}
+	return nil, proc.Run(ctx, env.Log, kubeadm, append([]string{"upgrade", "plan", a.Version.String()}, ignore(a.IgnorePreflight)...)...)
 }
 
 func kubeadmApply(ctx context.Context, a hostaction.KubeadmApply, env Env) (any, error) {
@@ -34,7 +37,11 @@ func kubeadmNode(ctx context.Context, a hostaction.KubeadmNode, env Env) (any, e
 
 // upgradeStaticPods runs kubeadm, which may replace etcd's manifest.
 func upgradeStaticPods(ctx context.Context, env Env, args []string) error {
-	return staticpod.WithoutServer(ctx, env.Log, func() error { return proc.Run(ctx, env.Log, kubeadmPath, args...) })
+	kubeadm, err := kubeadmProgram()
+	if err != nil {
+		return err
+	}
+	return staticpod.WithoutServer(ctx, env.Log, func() error { return proc.Run(ctx, env.Log, kubeadm, args...) })
 }
 
 // nodeArgs knows how `kubeadm upgrade node` looked: up to 1.14 it was two other commands, and preflight checks came with 1.17.
@@ -76,17 +83,27 @@ func kubeadmOf(ctx context.Context, v version.Version, env Env) (string, error) 
 	if have != v {
 		return "", fmt.Errorf("find kubeadm %s: the installed one is %s and no other was downloaded to %s", v, have, env.Work.Kubeadm(v.String()))
 	}
-	return kubeadmPath, nil
+	return kubeadmProgram()
 }
 
 // kubeadmVersion asks the installed binary; the zero version means that there is none.
 func kubeadmVersion(ctx context.Context) (version.Version, error) {
-	if _, err := os.Stat(kubeadmPath); err != nil {
-		return version.Version{}, nil //nolint:nilerr // a host without kubeadm is a fact, not a failure
+	kubeadm, err := kubeadmProgram()
+	if err != nil || kubeadm == "" {
+		return version.Version{}, err
 	}
-	out, err := proc.Output(ctx, kubeadmPath, "version", "-o", "short")
+	out, err := proc.Output(ctx, kubeadm, "version", "-o", "short")
 	if err != nil {
 		return version.Version{}, err
 	}
 	return version.Parse(strings.TrimSpace(out))
+}
+
+// kubeadmProgram is where kubeadm lies: where packages put it or, where none did, where hands do. It is empty on a host without.
+func kubeadmProgram() (string, error) {
+	const packaged = "/usr/bin/kubeadm"
+	if _, err := os.Stat(packaged); err == nil {
+		return packaged, nil
+	}
+	return programs.Default().Locate("kubeadm")
 }

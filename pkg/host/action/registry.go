@@ -33,6 +33,8 @@ func For(k hostaction.Kind) (f Func, ok bool) {
 		hostaction.RestoreKubeletConfig{}.Kind(): typed(restoreKubeletConfig),
 		hostaction.PullImages{}.Kind():           typed(pullImages),
 		hostaction.CheckImages{}.Kind():          typed(checkImages),
+		hostaction.FindImages{}.Kind():           typed(findImages),
+		hostaction.ImportImages{}.Kind():         typed(importImages),
 		hostaction.KubeadmPlan{}.Kind():          typed(kubeadmPlan),
 		hostaction.KubeadmApply{}.Kind():         typed(kubeadmApply),
 		hostaction.KubeadmNode{}.Kind():          typed(kubeadmNode),

@@ -12,6 +12,7 @@ import (
 const (
 	viewConf         = "view.conf"          // the host as it will be
 	viewUpdateConf   = "view-update.conf"   // the Kubernetes sources of it, to fetch their lists
+	installConf      = "install.conf"       // the view, to install from
 	systemConf       = "system.conf"        // the host as it is, but for holds
 	systemUpdateConf = "system-update.conf" // the Kubernetes sources of it, to fetch their lists
 )
@@ -30,10 +31,11 @@ func (p *Private) writeConfigs() error {
 		"Dir::Etc::sourcelist", "/dev/null",
 		"Dir::Etc::sourceparts", filepath.Join(p.dir, "etc"),
 		"Dir::State::lists", filepath.Join(p.dir, "lists"),
-		"Dir::State::status", p.status,
 		"Dir::Cache::pkgcache", filepath.Join(p.dir, "pkgcache.bin"),
 		"Dir::Cache::srcpkgcache", filepath.Join(p.dir, "srcpkgcache.bin"),
 	)
+	install := view
+	view += settings("Dir::State::status", p.status)
 	update := settings(
 		"Dir::Etc::sourcelist", "/dev/null",
 		"Dir::Etc::sourceparts", filepath.Join(p.dir, "only"),
@@ -46,6 +48,7 @@ func (p *Private) writeConfigs() error {
 	const noHooks = "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n"
 	for name, text := range map[string]string{
 		viewConf:         view,
+		installConf:      install,
 		viewUpdateConf:   view + update + noHooks,
 		systemConf:       settings("Dir::State::status", p.status, "Dir::Cache::pkgcache", filepath.Join(p.dir, "system-pkgcache.bin")),
 		systemUpdateConf: update,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/bundle"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/fault"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"
@@ -22,8 +23,9 @@ const lockTimeout = "DPkg::Lock::Timeout=120"
 // restoreTime is how long restoring holds may take after the action itself was cancelled.
 const restoreTime = time.Minute
 
-// Install brings the packages to exactly these versions. It may be cut off anywhere and called again.
-func Install(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.InstallPackages) ([]hostaction.PackageChange, error) {
+// Install brings the packages to exactly these versions, out of the host's sources or, where from is not nil, out of a bundle. It may be
+// cut off anywhere and called again.
+func Install(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.InstallPackages, from *bundle.Folder) ([]hostaction.PackageChange, error) {
 	if err := WaitUnlocked(ctx, log); err != nil {
 		return nil, err
 	}
@@ -45,12 +47,12 @@ func Install(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.
 		}
 		return nil, nil
 	}
-	changes, err := prepare(ctx, log, work, a)
+	changes, opts, err := prepare(ctx, log, work, a, from)
 	if err != nil {
 		return nil, err
 	}
 	return changes, withoutHolds(ctx, log, work.Holds(), changes, func() error {
-		out, err := proc.Logged(ctx, log, "apt-get", install(nil, a.Versions, "-q", "--no-remove",
+		out, err := proc.Logged(ctx, log, "apt-get", install(opts, a.Versions, "-q", "--no-remove",
 			"-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold", "-o", lockTimeout)...)
 		if err = classify(err, out); err != nil && fault.Code(err) == "" && ctx.Err() == nil {
 			return refused("install packages", a.Versions, err, out)
@@ -60,29 +62,32 @@ func Install(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.
 }
 
 // prepare refuses on the private view, before anything is changed, then switches the host's sources and looks again at what they give.
-func prepare(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.InstallPackages) ([]hostaction.PackageChange, error) {
-	p, err := Open(ctx, log, work, a.Version)
+// The options are those to install with. A bundle is installed from the view itself, and no source is switched.
+func prepare(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.InstallPackages, from *bundle.Folder) ([]hostaction.PackageChange, []string, error) {
+	p, err := Open(ctx, log, work, a.Version, from)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer p.Close()
 	if err := p.ensure(ctx, a.Versions); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if _, err := p.allowed(ctx, p.options(), a); err != nil {
-		return nil, err
+	changes, err := p.allowed(ctx, p.options(), a)
+	if err != nil || from != nil {
+		return changes, p.config(installConf), err
 	}
 	if err := p.switchSources(work); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	known, err := has(ctx, nil, a.Versions)
 	if err == nil && !known {
 		err = p.UpdateSystem(ctx)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return p.allowed(ctx, p.systemOptions(), a)
+	changes, err = p.allowed(ctx, p.systemOptions(), a)
+	return changes, nil, err
 }
 
 func (p *Private) allowed(ctx context.Context, opts []string, a hostaction.InstallPackages) ([]hostaction.PackageChange, error) {

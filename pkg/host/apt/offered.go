@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/bundle"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/fault"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"
@@ -13,13 +14,13 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
-// Offered asks what versions of kubeadm the repository of a minor has; none when there is no such repository.
-func Offered(ctx context.Context, log io.Writer, work workdir.Dir, minor string) ([]string, error) {
+// Offered asks what versions of kubeadm the repository of a minor, or a bundle that is not nil, has; none when there is no such repository.
+func Offered(ctx context.Context, log io.Writer, work workdir.Dir, minor string, from *bundle.Folder) ([]string, error) {
 	v, err := version.Parse(minor + ".0")
 	if err != nil {
 		return nil, err
 	}
-	p, err := Open(ctx, log, work, v)
+	p, err := Open(ctx, log, work, v, from)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/bundle"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/fault"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/file"
@@ -30,6 +31,8 @@ type Private struct {
 	sources []Source
 
 	target version.Version
+	// bundle, if not nil, is the only place that Kubernetes packages come from.
+	bundle *bundle.Folder
 	dir    string
 	// status is a copy of dpkg's database without our holds.
 	status string
@@ -50,20 +53,22 @@ func Sources(ctx context.Context) (map[string][]byte, []Source, error) {
 	return files, Kubernetes(ParseAll(files), ServingURLs(policy)), nil
 }
 
-// Open prepares the view for a version's minor. Close releases it.
-func Open(ctx context.Context, log io.Writer, work workdir.Dir, target version.Version) (*Private, error) {
+// Open prepares the view for a version's minor: with the host's sources switched to it or, where from is not nil, with a bundle in
+// place of those that serve Kubernetes packages. Close releases it.
+func Open(ctx context.Context, log io.Writer, work workdir.Dir, target version.Version, from *bundle.Folder) (*Private, error) {
 	files, sources, err := Sources(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(sources) == 0 {
-		return nil, fault.New(hostaction.CodePackageNotFound, "find kubeadm %s: no source in /etc/apt serves Kubernetes packages", target)
+	p := &Private{target: target, bundle: from, log: log}
+	if from == nil {
+		err = p.switched(work, files, sources)
+	} else {
+		err = p.bundled(ctx, work, files, sources)
 	}
-	p := &Private{Edits: Edits(files, sources, target.MinorString()), target: target, dir: work.Apt(target.MinorString()), log: log}
-	if p.files, err = edited(files, p.Edits); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	p.sources = sameLines(p.files, sources)
 	for _, d := range []string{"etc", "only", "lists/partial"} {
 		if err := os.MkdirAll(filepath.Join(p.dir, d), 0o755); err != nil {
 			return nil, fmt.Errorf("make private package lists: %w", err)
@@ -82,6 +87,19 @@ func Open(ctx context.Context, log io.Writer, work workdir.Dir, target version.V
 		return nil, err
 	}
 	return p, nil
+}
+
+// switched makes the view one of the host's own sources, with those that serve Kubernetes packages at the target's minor.
+func (p *Private) switched(work workdir.Dir, files map[string][]byte, sources []Source) (err error) {
+	if len(sources) == 0 {
+		return fault.New(hostaction.CodePackageNotFound, "find kubeadm %s: no source in /etc/apt serves Kubernetes packages", p.target)
+	}
+	p.dir, p.Edits = work.Apt(p.target.MinorString()), Edits(files, sources, p.target.MinorString())
+	if p.files, err = edited(files, p.Edits); err != nil {
+		return err
+	}
+	p.sources = sameLines(p.files, sources)
+	return nil
 }
 
 // Close lets the next action use the view.

@@ -16,7 +16,7 @@ import (
 
 func resolve(t *testing.T, w *world, v string) (hostaction.Resolution, error) {
 	t.Helper()
-	p, err := Open(t.Context(), w.log, w.work, version.MustParse(v))
+	p, err := Open(t.Context(), w.log, w.work, version.MustParse(v), nil)
 	must(t, err)
 	defer p.Close()
 	return p.Resolve(t.Context())
@@ -58,11 +58,11 @@ func TestRealResolve(t *testing.T) {
 	if _, err := resolve(t, w, "v1.40.0"); fault.Code(err) != hostaction.CodeRepositoryFailed || !strings.Contains(err.Error(), "404") {
 		t.Errorf("a repository that is not there: %v", err)
 	}
-	if got, err := Offered(t.Context(), w.log, w.work, "1.40"); err != nil || got == nil || len(got) != 0 {
+	if got, err := Offered(t.Context(), w.log, w.work, "1.40", nil); err != nil || got == nil || len(got) != 0 {
 		t.Errorf("Offered(1.40) = %v, %v", got, err)
 	}
 	w.srv.Close()
-	if _, err := Offered(t.Context(), w.log, w.work, "1.34"); fault.Code(err) != hostaction.CodeRepositoryFailed || !strings.Contains(err.Error(), "Err:") {
+	if _, err := Offered(t.Context(), w.log, w.work, "1.34", nil); fault.Code(err) != hostaction.CodeRepositoryFailed || !strings.Contains(err.Error(), "Err:") {
 		t.Errorf("a server that is down: %v", err)
 	}
 	if d := cmp.Diff(before, w.system()); d != "" {
@@ -78,7 +78,7 @@ func TestRealDownload(t *testing.T) {
 	before := w.system()
 	versions := map[string]string{"kubeadm": "1.34.2-1.2", "kubelet": "1.34.2-1.1"}
 	for range 2 {
-		p, err := Open(t.Context(), w.log, w.work, version.MustParse("v1.34.2"))
+		p, err := Open(t.Context(), w.log, w.work, version.MustParse("v1.34.2"), nil)
 		must(t, err)
 		must(t, p.Download(t.Context(), versions))
 		must(t, p.Unpack(t.Context(), "1.34.2-1.2", w.work.Kubeadm("v1.34.2")))
@@ -109,7 +109,7 @@ func TestRealInstall(t *testing.T) {
 	w := newWorld(t)
 	install := func(v string, versions map[string]string, forbid ...string) ([]hostaction.PackageChange, error) {
 		t.Helper()
-		return Install(t.Context(), w.log, w.work, hostaction.InstallPackages{Version: version.MustParse(v), Versions: versions, Forbid: forbid})
+		return Install(t.Context(), w.log, w.work, hostaction.InstallPackages{Version: version.MustParse(v), Versions: versions, Forbid: forbid}, nil)
 	}
 	const heldFirst = "cri-tools kubeadm kubelet"
 

@@ -46,6 +46,9 @@ func (p *Private) Resolve(ctx context.Context) (hostaction.Resolution, error) {
 		return r, err
 	}
 	r.Rest = Without(all, r.Kubeadm)
+	if r.Files, err = p.needed(ctx, all); err != nil {
+		return r, err
+	}
 	return r, p.sizes(ctx, &r, all)
 }
 
@@ -68,10 +71,10 @@ func notFound(name string, offered []string, p *Private) error {
 		have = offered
 	}
 	if len(have) == 0 {
-		return fault.New(hostaction.CodePackageNotFound, "find package %s %s: the repository offers none", name, p.target.Bare())
+		return fault.New(hostaction.CodePackageNotFound, "find package %s %s: %s has none", name, p.target.Bare(), p.offerer())
 	}
-	return fault.New(hostaction.CodePackageNotFound, "find package %s %s: the newest that the repository offers are %s",
-		name, p.target.Bare(), strings.Join(have[:min(len(have), namedOffers)], ", "))
+	return fault.New(hostaction.CodePackageNotFound, "find package %s %s: the newest that %s has are %s",
+		name, p.target.Bare(), p.offerer(), strings.Join(have[:min(len(have), namedOffers)], ", "))
 }
 
 func (p *Private) sizes(ctx context.Context, r *hostaction.Resolution, all []hostaction.PackageChange) error {

@@ -88,6 +88,23 @@ func Extract(content []byte, entries []Source) []byte {
 	return []byte(b.String())
 }
 
+// Drop gives a file without the entries. Lines that belong to none of them stay.
+func Drop(content []byte, entries []Source) []byte {
+	gone := map[int]bool{}
+	for _, s := range entries {
+		for i := s.first; i <= s.last; i++ {
+			gone[i] = true
+		}
+	}
+	var b strings.Builder
+	for i, l := range lines(content) {
+		if !gone[i] {
+			b.WriteString(l)
+		}
+	}
+	return []byte(b.String())
+}
+
 func compareMinor(a, b string) int {
 	return cmp.Compare(minorNumber(a), minorNumber(b))
 }

@@ -56,6 +56,10 @@ func (i *Images) Pull(ctx context.Context, image string) error {
 }
 
 func (i *Images) call(ctx context.Context, method string, req, resp any) error {
+	return i.callAny(ctx, services, method, req, resp)
+}
+
+func (i *Images) callAny(ctx context.Context, services []string, method string, req, resp any) error {
 	var err error
 	for _, s := range services {
 		err = i.conn.Invoke(ctx, "/"+s+"/"+method, req, resp)

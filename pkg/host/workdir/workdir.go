@@ -35,6 +35,11 @@ func (d Dir) Holds() string { return filepath.Join(string(d), "holds.json") }
 // Apt is the private package manager state for a minor.
 func (d Dir) Apt(minor string) string { return filepath.Join(string(d), "apt", minor) }
 
+// Bundle is where files of a bundle are put, by the digest of its manifest.
+func (d Dir) Bundle(digest string) string {
+	return filepath.Join(string(d), "bundle", Escape(strings.TrimPrefix(digest, "sha256:")))
+}
+
 // Backup holds the first version of every file of the host that was edited.
 func (d Dir) Backup() string { return filepath.Join(string(d), "backup") }
 
