@@ -117,7 +117,7 @@ func TestAManifestCannotReachOutside(t *testing.T) {
 			t.Errorf("%s: %s", what, text)
 		}
 	}
-	if _, err := Decode([]byte(`{"apiVersion":"kubectl-upgrade.io/v1alpha1","kind":"Bundle","programms":[]}`)); err == nil {
+	if _, err := Decode([]byte(`{"apiVersion":"kubectl-upgrade.io/v1alpha1","kind":"Bundle","binaries":[]}`)); err == nil {
 		t.Error("a field that is not known is passed over")
 	}
 }

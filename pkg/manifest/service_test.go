@@ -271,7 +271,7 @@ func TestEtcdServiceRefusals(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"no command", "[Service]\nRestart=always\n", "0 commands"},
 		{"taken back", "[Service]\nExecStart=etcd\nExecStart=\n", "0 commands"},
-		{"two commands", "[Service]\nExecStart=etcd\nExecStart=etcd --debug\n", "2 commands"},
+		{"two commands", "[Service]\nExecStart=etcd\nExecStart=/usr/bin/etcd\n", "2 commands"},
 		{"several in one", "[Service]\nExecStart=etcd --name=a ; echo\n", "several commands"},
 		{"another program", "[Service]\nExecStart=/usr/bin/docker run etcd\n", "not etcd"},
 		{"a script", "[Service]\nExecStart=/bin/sh -c 'sleep 1; etcd --name=a'\n", "does not just call etcd"},

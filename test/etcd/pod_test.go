@@ -165,8 +165,8 @@ func (p *pod) run(c corev1.Container) *process {
 func (p *pod) serve(c corev1.Container) (stop func()) {
 	p.t.Helper()
 	r := p.start(c)
-	eventually(p.t, "wait for "+c.Name, func(context.Context) bool { //nolint:contextcheck // its probe has a limit of its own
-		_, err := p.ctl(c, "endpoint", "health")
+	eventually(p.t, "wait for "+c.Name, func(context.Context) bool {
+		_, err := p.ctl(c, "endpoint", "health") //nolint:contextcheck // its probe has a limit of its own
 		return err == nil
 	})
 	return func() {

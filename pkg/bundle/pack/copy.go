@@ -57,7 +57,7 @@ func (c *counter) Write(b []byte) (int, error) {
 
 // interruptible ends a long copy when the user gives up.
 type interruptible struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // io.Reader has no place for it
 	r   io.Reader
 }
 

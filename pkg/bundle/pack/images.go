@@ -179,7 +179,7 @@ func fromIndex(out []foundImage, ref string, index v1.ImageIndex, d v1.Descripto
 		}
 		img, err := inner.Image(m.Digest)
 		if err != nil {
-			continue //nolint:nilerr // this architecture was not exported
+			continue // this architecture was not exported
 		}
 		if out, err = withArch(out, ref, img); err != nil {
 			return nil, err

@@ -195,12 +195,9 @@ func TestPushedBundle(t *testing.T) {
 	must(t, err)
 	img, err := remote.Image(parsed)
 	must(t, err)
-	files := map[string]string{}
 	fs := mutate.Extract(img)
 	defer fs.Close()
-	for name, content := range untarAll(t, fs) {
-		files[name] = content
-	}
+	files := untarAll(t, fs)
 	m, err := bundle.Decode([]byte(files["bundle/bundle.json"]))
 	must(t, err)
 	if m.Digest() != made.Digest() {

@@ -4,6 +4,7 @@ package stock
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -15,8 +16,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"crypto/sha256"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/file"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"

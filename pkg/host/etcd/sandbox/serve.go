@@ -55,7 +55,7 @@ func Serve2(ctx context.Context, program, dir string) (uint64, error) {
 	go func() { ended <- cmd.Wait() }()
 	defer func() {
 		cancel()
-		<-ended // it was killed
+		<-ended //nolint:errcheck // it was killed
 	}()
 	c, err := ask.New(hostaction.EtcdAccess{})
 	if err != nil {
