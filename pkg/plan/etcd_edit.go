@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
@@ -88,19 +88,16 @@ func (e *edited) rewrite(from, to version.Version, settings []knowledge.Arg) []k
 }
 
 func probeAt(address string) (*manifest.HTTPProbe, error) {
-	u, err := url.Parse(address)
+	scheme, rest, _ := strings.Cut(address, "://")
+	host, port := rest, ""
+	if i := strings.LastIndexByte(rest, ':'); i >= 0 {
+		host, port = strings.Trim(rest[:i], "[]"), strings.TrimRight(rest[i+1:], "/")
+	}
+	n, err := strconv.Atoi(port)
 	if err != nil {
 		return nil, fmt.Errorf("read --listen-metrics-urls: %w", err)
 	}
-	n, err := strconv.Atoi(u.Port())
-	if err != nil {
-		return nil, fmt.Errorf("read --listen-metrics-urls: %w", err)
-	}
-	scheme := "HTTP"
-	if u.Scheme == "https" {
-		scheme = "HTTPS"
-	}
-	return &manifest.HTTPProbe{Host: u.Hostname(), Port: n, Path: "/health", Scheme: scheme}, nil
+	return &manifest.HTTPProbe{Host: host, Port: n, Path: "/health", Scheme: strings.ToUpper(scheme)}, nil
 }
 
 // EtcdProblem is what is wrong with the settings of a member on the way.

@@ -458,3 +458,67 @@ func TestSettingsThatAReleaseDoesNotTake(t *testing.T) {
 		t.Errorf("problems %+v; want one of cp-2", got)
 	}
 }
+
+func TestProbesOfImagesWithoutAShell(t *testing.T) {
+	c := stacked("3.4.45", "cp-1")
+	f := &c.Etcd.Members[0].Process.Files[0]
+	f.Text = strings.Replace(f.Text, "    - --listen-metrics-urls=http://127.0.0.1:2381\n", "", 1)
+	f.Text = strings.Replace(f.Text, "    name: etcd\n    volumeMounts", "    livenessProbe:\n      exec:\n        command:\n        - /bin/sh\n        - -ec\n        - etcdctl get foo\n    name: etcd\n    volumeMounts", 1)
+	f.Text = strings.Replace(f.Text, "    - --experimental-watch-progress-notify-interval=5s\n", "", 1)
+	_, p := etcdSteps(t, etcdInput(t, c, "3.5.35"))
+	after := params[hostaction.EtcdReplace](t, p, "3.5/members/cp-1/replace").Files[0].After
+	for _, want := range []string{"--listen-metrics-urls=http://127.0.0.1:2381", "httpGet:", "path: /health", "port: 2381", "scheme: HTTP", "host: 127.0.0.1"} {
+		if !strings.Contains(after, want) {
+			t.Errorf("no %q in\n%s", want, after)
+		}
+	}
+	if strings.Contains(after, "/bin/sh") {
+		t.Errorf("a probe still runs a shell:\n%s", after)
+	}
+	for address, want := range map[string]string{"http://127.0.0.1:2381": "HTTP 127.0.0.1 2381", "https://[::1]:2381/": "HTTPS ::1 2381"} {
+		probe, err := probeAt(address)
+		if err != nil {
+			t.Errorf("%s: %v", address, err)
+		} else if got := fmt.Sprintf("%s %s %d", probe.Scheme, probe.Host, probe.Port); got != want {
+			t.Errorf("%s: %s; want %s", address, got, want)
+		}
+	}
+	if _, err := probeAt("http://127.0.0.1"); err == nil {
+		t.Error("an address without a port is taken")
+	}
+}
+
+func TestWhatKubeadmDoesWithEtcd(t *testing.T) {
+	c := build(v("v1.33.4"), []string{"cp-1"}, nil)
+	if got := WhatKubeadmDoes(c, []version.Version{v("v1.34.2")}, false); got != nil {
+		t.Errorf("of an etcd that is not kubeadm's it says %q", got)
+	}
+	c.Nodes[0].StaticPods = append(c.Nodes[0].StaticPods, cluster.StaticPod{Component: "etcd", Image: "registry.k8s.io/etcd:3.5.21-0", Ready: true})
+	for name, tt := range map[string]struct {
+		keep bool
+		tag  string
+		want string
+	}{
+		"kubeadm":  {false, "", "kubeadm takes etcd from 3.5.21 to 3.6.5 at v1.34.2"},
+		"keep":     {true, "", "etcd stays at 3.5.21"},
+		"a pinned": {false, "3.5.21-0", "at the tag 3.5.21-0"},
+	} {
+		c.Kubeadm.EtcdImageTag = tt.tag
+		got := WhatKubeadmDoes(c, []version.Version{v("v1.34.2")}, tt.keep)
+		if len(got) != 1 || !strings.Contains(got[0], tt.want) {
+			t.Errorf("%s: %q; want %q", name, got, tt.want)
+		}
+	}
+	in := input(build(v("v1.33.4"), []string{"cp-1", "cp-2"}, nil), v("v1.34.2"))
+	in.Options.KeepEtcd = true
+	p, err := ForCluster(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := params[hostaction.KubeadmApply](t, p, "1.34/control-plane/cp-1/apply"); !a.SkipEtcd {
+		t.Error("kubeadm upgrade apply is not told to leave etcd")
+	}
+	if a := params[hostaction.KubeadmNode](t, p, "1.34/control-plane/cp-2/node"); !a.SkipEtcd {
+		t.Error("kubeadm upgrade node is not told to leave etcd")
+	}
+}

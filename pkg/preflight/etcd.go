@@ -393,6 +393,13 @@ func etcdData(in EtcdInput) []Finding {
 	})
 }
 
+// v2On tells whether every member is told to serve the v2 API.
+func v2On(e *cluster.Etcd) bool {
+	return !slices.ContainsFunc(e.Members, func(m cluster.EtcdMember) bool {
+		return m.Process == nil || !slices.Contains(m.Process.Args, "--enable-v2=true") && !slices.Contains(m.Process.Args, "--enable-v2") && !slices.Contains(m.Process.Env, "ETCD_ENABLE_V2=true")
+	})
+}
+
 // etcdSettings tells of flags that a release on the way does not take: its member would not start.
 func etcdSettings(in EtcdInput) []Finding {
 	var out []Finding
@@ -453,6 +460,8 @@ func etcdKubernetes(in EtcdInput) []Finding {
 		seen := map[string]bool{}
 		for _, h := range in.Hops {
 			for _, p := range knowledge.CheckBackend(v, c.Backend, h.To) {
+				// The API servers would be without etcd as soon as its members are replaced.
+				p.Warning = p.Warning && (p.ID != "v2-api-off" || v2On(in.Cluster.Etcd))
 				if !seen[p.ID] {
 					out = append(out, problem(p, fmt.Sprintf("API server on node %q", c.Node)))
 				}

@@ -41,7 +41,7 @@ func configMap(r *Run, token string, packedPlan []byte) (*corev1.ConfigMap, erro
 	cm := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: runName, Namespace: metav1.NamespaceSystem},
 		Data: map[string]string{
-			"id": r.ID, "cluster": r.ClusterUID, "token": token, "kind": r.Of(), "state": string(r.State), "holder": r.Holder, "command": r.Command,
+			"id": r.ID, "cluster": r.ClusterUID, "token": token, "kind": r.Kind, "state": string(r.State), "holder": r.Holder, "command": r.Command,
 			"from": r.From.String(), "to": r.To.String(), "digest": r.Digest, "started": written(r.Started), "updated": written(r.Updated),
 		},
 		BinaryData: map[string][]byte{},
