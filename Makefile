@@ -79,7 +79,7 @@ images: ## Make both images for PLATFORMS in dist/images, or push them to REGIST
 
 .PHONY: dist
 dist: ## Make the archives of a release in dist/release, and plugins.yaml with their sums (VERSION: default is the manifest's)
-	go run ./hack/dist --agent-image '$(AGENT_IMAGE)' $(if $(filter command environment,$(firstword $(origin VERSION))),--version '$(VERSION)')
+	go run ./hack/dist --agent-image '$(AGENT_IMAGE)' --etcd-migrate-image '$(ETCD_MIGRATE_IMAGE)' $(if $(filter command environment,$(firstword $(origin VERSION))),--version '$(VERSION)')
 
 .PHONY: test-dist
 test-dist: ## Install an archive with the real krew and run it through a real kubectl

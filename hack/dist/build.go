@@ -44,7 +44,8 @@ func (r *release) build(ctx context.Context, p platform, program string) error {
 	stamp := func(name, value string) string { return " -X " + module + "/pkg/buildinfo." + name + "=" + value }
 	// What git knows of the folder would be stamped, too: the commit that brings the manifest would change what the manifest has the sum of.
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w"+stamp("version", r.version)+stamp("commit", r.commit)+stamp("agentImage", r.agentImage), "-o", program, "./cmd/kubectl-upgrade")
+		"-ldflags", "-s -w"+stamp("version", r.version)+stamp("commit", r.commit)+stamp("agentImage", r.agentImage)+stamp("etcdMigrateImage", r.etcdMigrateImage),
+		"-o", program, "./cmd/kubectl-upgrade")
 	cmd.Env = append(os.Environ(), p.env()...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {

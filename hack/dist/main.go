@@ -30,10 +30,11 @@ func run(args []string) int {
 
 // release is what is made.
 type release struct {
-	source     // stamped into the programs
-	out        string
-	version    string
-	agentImage string
+	source  // stamped into the programs
+	out     string
+	version string
+	// images that the plugin takes as its defaults
+	agentImage, etcdMigrateImage string
 	// url is where the archives will be, with VERSION in place of the version.
 	url string
 }
@@ -44,6 +45,7 @@ func dist(ctx context.Context, args []string) error {
 	flags.StringVar(&r.out, "out", "dist/release", "folder for the archives")
 	flags.StringVar(&r.version, "version", "", "version of the release, such as v1.2.3 (default: the one that the manifest has)")
 	flags.StringVar(&r.agentImage, "agent-image", "", "image of the agent that the plugin takes as its default")
+	flags.StringVar(&r.etcdMigrateImage, "etcd-migrate-image", "", "image of etcd-migrate that the plugin takes as its default")
 	flags.StringVar(&r.url, "url", releases, "folder that the archives will be downloaded from; VERSION in it stands for the version")
 	flags.StringVar(&r.commit, "commit", "", "commit to stamp (default: git is asked)")
 	flags.Int64Var(&r.time, "time", 0, "time of all files, in seconds since 1970 (default: that of the commit)")

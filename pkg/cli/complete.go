@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/record"
@@ -62,7 +63,9 @@ func completions(root *cobra.Command, flags *genericclioptions.ConfigFlags) {
 		"agent-pull-policy": cobra.FixedCompletions([]string{string(corev1.PullIfNotPresent), string(corev1.PullAlways), string(corev1.PullNever)}, cobra.ShellCompDirectiveNoFileComp),
 		"pause-after": cobra.FixedCompletions([]string{string(plan.PauseAfterControlPlane), string(plan.PauseAfterFirstWorker), string(plan.PauseAfterEveryNode)},
 			cobra.ShellCompDirectiveNoFileComp),
+		"etcd":                  cobra.FixedCompletions([]string{"kubeadm", "keep"}, cobra.ShellCompDirectiveNoFileComp),
 		"plan":                  files("json"),
+		"download":              cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 		"kubeconfig":            files(),
 		"certificate-authority": files(),
 		"client-certificate":    files(),
@@ -109,6 +112,15 @@ func releases(cmd *cobra.Command, flags *genericclioptions.ConfigFlags) {
 		if err := cmd.RegisterFlagCompletionFunc(name, value); err != nil {
 			panic(err) // a command that has no such flag is a fault of this program
 		}
+	}
+}
+
+// etcdMinors completes the flag that names a release of etcd, with the minors that this program knows, newest first.
+func etcdMinors(cmd *cobra.Command) {
+	minors := knowledge.EtcdMinors()
+	slices.Reverse(minors)
+	if err := cmd.RegisterFlagCompletionFunc("to", cobra.FixedCompletions(minors, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveKeepOrder)); err != nil {
+		panic(err) // a command that has no such flag is a fault of this program
 	}
 }
 

@@ -87,7 +87,10 @@ func TestCompleteWithoutCluster(t *testing.T) {
 		"users":              {[]string{"plan", config, "--user", ""}, []string{"me"}, none},
 		"formats":            {[]string{"status", "-o", ""}, []string{"json"}, none},
 		"places to pause":    {[]string{"cluster", "--pause-after", ""}, []string{"control-plane", "first-worker", "every-node"}, none},
-		"saved plans":        {[]string{"cluster", "--plan", ""}, []string{"json"}, ":8"}, // FilterFileExt
+		"who sees to etcd":   {[]string{"cluster", "--etcd", ""}, []string{"kubeadm", "keep"}, none},
+		"commands of etcd":   {[]string{"etcd", "down"}, []string{"downgrade"}, none},
+		"folders":            {[]string{"etcd", "snapshot", "--download", ""}, nil, ":16"}, // FilterDirs
+		"saved plans":        {[]string{"cluster", "--plan", ""}, []string{"json"}, ":8"},  // FilterFileExt
 		"kubeconfig files":   {[]string{"plan", "--kubeconfig", ""}, nil, ":0"},
 		"any text":           {[]string{"plan", "--agent-image", ""}, nil, none},
 		"nothing listens":    {[]string{"abort", config, "--rollback-node", ""}, nil, ":6"}, // and no space
@@ -120,6 +123,16 @@ func TestCompleteVersions(t *testing.T) {
 	got, directive := complete(t, "plan", config, "--via", "v1.33.9,v1")
 	if want := []string{"v1.33.9,v1.34.10", "v1.33.9,v1.34.9"}; !slices.Equal(got, want) || directive != ":38" {
 		t.Errorf("--via completes to %q %s, want %q", got, directive, want)
+	}
+}
+
+// The releases of etcd are not those of Kubernetes.
+func TestCompleteEtcd(t *testing.T) {
+	for _, words := range [][]string{{"etcd"}, {"etcd", "plan"}, {"etcd", "downgrade"}} {
+		got, directive := complete(t, append(words, "--to", "")...)
+		if i, j := slices.Index(got, "3.6"), slices.Index(got, "3.5"); i < 0 || j != i+1 || directive != ":36" {
+			t.Errorf("%q --to completes to %q %s, want 3.6, 3.5 and so on", words, got, directive)
+		}
 	}
 }
 

@@ -90,6 +90,7 @@ func newEtcdWith(e *etcd, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	cmd.Flags().BoolVar(&e.noProbe, "no-probe", false, "Do not measure whether the API endpoint answers during the upgrade.")
 	e.addEtcd(cmd.Flags())
 	cmd.AddCommand(newEtcdPlan(in, flags), newEtcdStatus(in, flags), newEtcdSnapshot(in, flags), newEtcdVerify(in, flags), newEtcdDowngrade(in, flags))
+	etcdMinors(cmd)
 	return cmd
 }
 
@@ -117,6 +118,7 @@ func newEtcdPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Com
 	}
 	cmd.Flags().StringVar(&e.to, "to", "", "The release to plan for, such as 3.6 or 3.6.11.")
 	e.addEtcd(cmd.Flags())
+	etcdMinors(cmd)
 	return cmd
 }
 

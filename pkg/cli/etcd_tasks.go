@@ -192,5 +192,6 @@ func newEtcdDowngrade(in Invocation, flags *genericclioptions.ConfigFlags) *cobr
 	cmd.Flags().BoolVar(&e.dryRun, "dry-run", false, "Stop after the plan.")
 	cmd.Flags().BoolVar(&e.noProbe, "no-probe", false, "Do not measure whether the API endpoint answers during the downgrade.")
 	e.addEtcd(cmd.Flags())
+	etcdMinors(cmd)
 	return cmd
 }
