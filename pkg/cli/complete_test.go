@@ -56,7 +56,7 @@ func kubeconfig(t *testing.T, server, user string) string {
 
 func TestArgs(t *testing.T) {
 	for name, want := range map[string][]string{
-		"/home/me/.krew/bin/kubectl-upgrade":           {"plan", ""},
+		"/home/me/.krew/bin/kubectl-upgrade":          {"plan", ""},
 		"kubectl_complete-upgrade":                    {cobra.ShellCompRequestCmd, "plan", ""},
 		"/usr/local/bin/kubectl_complete-upgrade":     {cobra.ShellCompRequestCmd, "plan", ""},
 		"/usr/local/bin/KUBECTL_COMPLETE-UPGRADE.EXE": {cobra.ShellCompRequestCmd, "plan", ""},
