@@ -203,7 +203,7 @@ func (r *runner) execute(ctx context.Context, client *kube.Client, v ui.View, u 
 	v.Pause(func() {
 		report.Summary(r.in.ErrOut, &r.report)
 		if err != nil {
-			r.explain(ctx, client, outcome)
+			r.explain(ctx, client, outcome, func() { r.explainEtcd(ctx, u, p) })
 		}
 	})
 	return err
@@ -245,15 +245,30 @@ func stepOf(err error) string {
 }
 
 // explain says what state the cluster is in now, and the commands to go on and to go back.
-func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outcome) {
+func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outcome, more func()) {
 	r.report.Next = r.command()
 	w := r.in.ErrOut
 	if !o.Changed {
 		fmt.Fprintln(w, "\nNothing was changed but caches of packages and images.")
 	} else {
 		report.StateNow(context.WithoutCancel(ctx), w, client)
+		more()
 	}
 	fmt.Fprintf(w, "\nto go on:   %s\nto give up: kubectl upgrade abort (see docs/undo.md)\n", r.report.Next)
+}
+
+// explainEtcd says how etcd is now, where that is what the run was about.
+func (r *runner) explainEtcd(ctx context.Context, u *upgrade.Upgrade, p *upgrade.Prepared) {
+	if p.Plan.Kind != plan.EtcdKind {
+		return
+	}
+	e, err := u.EtcdNow(ctx, p)
+	if err != nil {
+		fmt.Fprintf(r.in.ErrOut, "\nThe state of etcd cannot be read now: %v\n", err)
+		return
+	}
+	r.report.Members = e.Members
+	report.EtcdMembers(r.in.ErrOut, e)
 }
 
 // command is what the user typed, to be typed again. A saved plan that was begun is stale; what it brought is asked for by flags then.

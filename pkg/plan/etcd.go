@@ -504,7 +504,8 @@ func (b *etcdBuilder) kubeadm() []Step {
 // cannot be told of is not pinned.
 func KubeadmPin(k cluster.KubeadmConfig, etcd version.Version, image string) (p KubeadmEtcdParams, pinned bool, why string) {
 	ours, err := knowledge.EtcdFor(k.KubernetesVersion)
-	if k.ExternalEtcd || image == "" || k.EtcdImageTag == "" && (err != nil || !ours.Default.Less(etcd)) {
+	// Configurations before v1beta1, those of kubeadm up to 1.12, have other fields for it.
+	if k.ExternalEtcd || strings.Contains(k.APIVersion, "alpha") || image == "" || k.EtcdImageTag == "" && (err != nil || !ours.Default.Less(etcd)) {
 		return p, false, ""
 	}
 	repository, tag, ok := splitImage(image)

@@ -21,6 +21,8 @@ type Status struct {
 	Time       time.Time `json:"time"`
 	// State is "none" where no upgrade is unfinished, else running, failed, paused or interrupted.
 	State record.State `json:"state"`
+	// PlanKind tells an upgrade of the cluster from one of etcd.
+	PlanKind string `json:"planKind,omitempty"`
 	// Holder is who holds the lock; nil when nobody does.
 	Holder  *Holder           `json:"holder,omitempty"`
 	From    version.Version   `json:"from,omitzero"`
@@ -100,7 +102,7 @@ func NewStatus(run *record.Run, holder *record.Holder, last *record.Run, now tim
 		return s
 	}
 	s.State, s.From, s.To, s.Digest, s.Error, s.LeftOut = run.State, run.From, run.To, run.Digest, run.Error, run.LeftOut
-	s.Started, s.Updated = run.Started, run.Updated
+	s.Started, s.Updated, s.PlanKind = run.Started, run.Updated, run.Of()
 	// A run that says it is running is believed as long as its own process shows that it lives.
 	alive := s.Holder != nil && s.Holder.Alive && s.Holder.Name == run.Holder
 	if s.State == record.Running && !alive {
@@ -213,7 +215,11 @@ func WriteStatus(w io.Writer, s Status) {
 		writeNone(w, s)
 		return
 	}
-	fmt.Fprintf(w, "Upgrade:  %s", s.From)
+	what := "Upgrade: "
+	if s.PlanKind == plan.EtcdKind {
+		what = "etcd:    "
+	}
+	fmt.Fprintf(w, "%s %s", what, s.From)
 	for _, v := range s.Path {
 		fmt.Fprintf(w, " → %s", v)
 	}

@@ -125,6 +125,16 @@ func (u *Upgrade) lookAtEtcd(ctx context.Context, p *Prepared, purpose string) (
 	return u.askEtcd(ctx, p)
 }
 
+// EtcdNow asks every host once more, after a run that did not reach its end.
+func (u *Upgrade) EtcdNow(ctx context.Context, p *Prepared) (*cluster.Etcd, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	if _, err := u.askEtcd(ctx, p); err != nil {
+		return nil, err
+	}
+	return p.Cluster.Etcd, nil
+}
+
 // askEtcd asks every host that has to do with etcd.
 func (u *Upgrade) askEtcd(ctx context.Context, p *Prepared) (map[string]hostaction.EtcdHost, error) {
 	defer u.waiting("")
