@@ -50,11 +50,7 @@ func fillOdd(r *running) {
 		deep += fmt.Sprint("/d", i)
 		r.set(http.MethodPut, deep+"/leaf", "value", fmt.Sprint("at depth ", i))
 	}
-	var every strings.Builder
-	for b := range 256 {
-		every.WriteByte(byte(b))
-	}
-	r.set(http.MethodPut, "/registry/bytes", "value", every.String())
+	r.set(http.MethodPut, "/registry/bytes", "value", everyByte())
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same every time
 	for _, size := range []int{1, 4095, 4096, 4097, 1 << 20} {
 		value := make([]byte, size)
@@ -91,6 +87,14 @@ func fillOdd(r *running) {
 	r.set(http.MethodPut, "/registry/kept", "value", "for good", "ttl", "", "prevExist", "true")
 }
 
+func everyByte() string {
+	var b [256]byte
+	for i := range b {
+		b[i] = byte(i)
+	}
+	return string(b[:])
+}
+
 // TestCorpus takes over all of it: from a snapshot with a long log after it, and from a log alone.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
@@ -104,6 +108,13 @@ func TestCorpus(t *testing.T) {
 			fillV2(r)
 			want := r.dumpV2(hidden...)
 			r.stop()
+			if count > *keys { // a server writes JSON in its answers and snapshots, which cannot hold every byte; its log can, and nothing is lost
+				for i := range want.Items {
+					if want.Items[i].Key == "/registry/bytes" {
+						want.Items[i].Value = everyByte()
+					}
+				}
+			}
 			if snapshot := inspect(t, dir).Log.Snapshot; (snapshot != nil) != (count < *keys) {
 				t.Errorf("a snapshot every %d: %v", count, snapshot != nil)
 			}

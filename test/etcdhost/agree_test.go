@@ -60,8 +60,13 @@ func TestAgree(t *testing.T) {
 	alarm(t, m, etcdserverpb.AlarmRequest_DEACTIVATE, id)
 
 	learner := free(t, 1)[0]
-	added, err := m.v3(t).MemberAddAsLearner(t.Context(), []string{"http://" + learner})
-	must(t, err)
+	// A server refuses until all members have been connected for five seconds.
+	var added *clientv3.MemberAddResponse
+	eventually(t, "add a learner", func(ctx context.Context) error {
+		var err error
+		added, err = m.v3(t).MemberAddAsLearner(ctx, []string{"http://" + learner})
+		return err
+	})
 	disagree(t, all, want, nil, "its members are ")
 	if _, err := m.v3(t).MemberRemove(t.Context(), added.Member.ID); err != nil {
 		t.Fatal(err)
