@@ -154,7 +154,7 @@ func (e *env) loadAgent(ctx context.Context) error {
 
 func (e *env) agentArchive(ctx context.Context) (string, error) {
 	archive := filepath.Join(e.work, "host-agent.tar")
-	cmd := exec.CommandContext(ctx, "go", "run", "./hack/image", "--binary", e.product.agent(), "--name", "host-agent", "--tar", archive)
+	cmd := exec.CommandContext(ctx, "go", "run", "./hack/image", "--image", "images/host-agent", "--binary", e.product.agent(), "--tar", archive)
 	cmd.Dir, cmd.Stderr = e.root, os.Stderr
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("write the agent's image: %w", err)
