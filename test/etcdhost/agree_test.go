@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -60,8 +61,12 @@ func TestAgree(t *testing.T) {
 	alarm(t, m, etcdserverpb.AlarmRequest_DEACTIVATE, id)
 
 	learner := free(t, 1)[0]
-	added, err := m.v3(t).MemberAddAsLearner(t.Context(), []string{"http://" + learner})
-	must(t, err)
+	var added *clientv3.MemberAddResponse
+	// A cluster takes none before its members have been connected for some seconds.
+	eventually(t, "add a learner", func(ctx ctx) (err error) {
+		added, err = m.v3(t).MemberAddAsLearner(ctx, []string{"http://" + learner})
+		return err
+	})
 	disagree(t, all, want, nil, "its members are ")
 	if _, err := m.v3(t).MemberRemove(t.Context(), added.Member.ID); err != nil {
 		t.Fatal(err)
