@@ -121,7 +121,7 @@ type EtcdReplaced struct {
 }
 
 // EtcdAgree waits until every member is of Version and a voter, cluster and storage are of its minor, no alarm is raised, all have applied the same entries, have
-// as many leases, and the same hash of all keys at one revision. What a release cannot tell is not asked of it. It changes nothing. Output: EtcdAgreement.
+// as many leases, and the same hash of all keys at one revision, and no downgrade is under way. What a release cannot tell is not asked of it. It changes nothing. Output: EtcdAgreement.
 type EtcdAgree struct {
 	Access  EtcdAccess      `json:"access"`
 	Version version.Version `json:"version"`

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -60,10 +61,9 @@ func TestAgree(t *testing.T) {
 	alarm(t, m, etcdserverpb.AlarmRequest_DEACTIVATE, id)
 
 	learner := free(t, 1)[0]
-	// A server refuses until all members have been connected for five seconds.
 	var added *clientv3.MemberAddResponse
-	eventually(t, "add a learner", func(ctx context.Context) error {
-		var err error
+	// A cluster takes none before its members have been connected for some seconds.
+	eventually(t, "add a learner", func(ctx ctx) (err error) {
 		added, err = m.v3(t).MemberAddAsLearner(ctx, []string{"http://" + learner})
 		return err
 	})

@@ -62,6 +62,9 @@ func (j *agreement) look(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := j.settled(ctx, c); err != nil {
+		return err
+	}
 	if err := j.applied(c); err != nil {
 		return err
 	}
@@ -104,6 +107,15 @@ func (j *agreement) member(m ask.Member) error {
 		return fmt.Errorf("the data of %s are of %s, and not of %s", m.Name, orUnknown(m.StorageVersion), want.MinorString())
 	}
 	return nil
+}
+
+// settled wants no way back to be under way any more: 3.5 ends one by itself, some seconds after all members are of it.
+func (j *agreement) settled(ctx context.Context, c *ask.Cluster) error {
+	under, err := j.ask.Downgrading(ctx, c.Members[0].Endpoint, j.Version)
+	if err == nil && under {
+		err = errors.New(`a downgrade is under way; where nobody wants it any more, "etcdctl downgrade cancel" ends it`)
+	}
+	return err
 }
 
 func orUnknown(v version.Version) string {

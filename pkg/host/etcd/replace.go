@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/ask"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/disk"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/local"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/staticpod"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
@@ -225,8 +226,17 @@ func (r *replacement) write(ctx context.Context, now ask.Answer) error {
 }
 
 func (r *replacement) keepProgram(path string) error {
+	// The new one lies beside the old one for a moment.
 	if err := disk.Room(filepath.Dir(path), 0); err != nil {
 		return err
+	}
+	// Somebody may have installed another one since this one was started.
+	p, ok, err := local.AtDataDir(r.a.DataDir)
+	if err != nil {
+		return err
+	}
+	if ok {
+		path = fmt.Sprintf("/proc/%d/exe", p.PID)
 	}
 	return disk.Copy(path, r.keep.program())
 }

@@ -71,7 +71,7 @@ func (h Host) runner(ctx context.Context, a hostaction.EtcdReplace) (runner, fun
 			sd.Close()
 			return nil, nil, fmt.Errorf("replace etcd member %s: its unit and its program have to be named", a.Name)
 		}
-		return &service{h: h, sd: sd, name: a.Unit, program: a.Binary}, sd.Close, nil
+		return &service{h: h, sd: sd, name: a.Unit, program: a.Binary, dataDir: a.DataDir}, sd.Close, nil
 	case cluster.EtcdAsProcess:
 		return &process{h: h, sd: sd, member: a.Name, program: a.Binary, dataDir: a.DataDir}, sd.Close, nil
 	case cluster.EtcdAsPod:

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/local"
 )
 
 // service is a member that systemd runs by a unit of the host.
@@ -12,8 +14,9 @@ type service struct {
 	sd      Services
 	name    string
 	program string
-	// restarts is how often systemd had started it by itself when we did.
-	restarts uint32
+	dataDir string
+	// alone is set for a member that may have to wait for others before it is ready, which a unit of Type=notify says only then.
+	alone bool
 }
 
 func (s *service) swap(ctx context.Context, to setting, between func() error) error {
@@ -46,11 +49,16 @@ func (s *service) start(ctx context.Context) error {
 	if err := s.sd.Reload(ctx); err != nil {
 		return err
 	}
-	if u, err := s.sd.Service(ctx, s.name); err == nil {
-		s.restarts = u.Restarts
-	}
 	s.h.say("starting %s", s.name)
-	return s.sd.StartService(ctx, s.name)
+	if !s.alone {
+		return s.sd.StartService(ctx, s.name)
+	}
+	try, cancel := context.WithTimeout(ctx, steady)
+	defer cancel()
+	if err := s.sd.StartService(try, s.name); err != nil && (try.Err() == nil || ctx.Err() != nil) {
+		return err
+	}
+	return nil
 }
 
 func (s *service) stop(ctx context.Context) error {
@@ -63,9 +71,9 @@ func (s *service) stop(ctx context.Context) error {
 	return s.end(ctx)
 }
 
-func (s *service) alive(ctx context.Context) bool {
-	u, err := s.sd.Service(ctx, s.name)
-	return err == nil && u.State == "active"
+func (s *service) alive(context.Context) bool {
+	_, ok, err := local.AtDataDir(s.dataDir)
+	return err == nil && ok
 }
 
 func (s *service) now() (*keptProcess, error) { return nil, nil }
@@ -79,8 +87,8 @@ func (s *service) gaveUp(ctx context.Context) error {
 		return nil //nolint:nilerr // it is looked at again
 	case u.State == "failed", u.State == "inactive":
 		return fmt.Errorf("%s is %s (status %d)", s.name, u.State, u.ExitStatus)
-	case u.Restarts >= s.restarts+hopeless:
-		return fmt.Errorf("%s has ended %d times (status %d)", s.name, u.Restarts-s.restarts, u.ExitStatus)
+	case u.Restarts >= hopeless: // it counts from our start on
+		return fmt.Errorf("%s has ended %d times (status %d)", s.name, u.Restarts, u.ExitStatus)
 	}
 	return nil
 }

@@ -75,6 +75,9 @@ func (h Host) newStart(ctx context.Context, a hostaction.EtcdReplace, alone bool
 	if s.run, end, err = h.runner(ctx, a); err != nil {
 		return nil, nil, err
 	}
+	if svc, ok := s.run.(*service); ok {
+		svc.alone = alone
+	}
 	if s.stopped != nil {
 		err = before(s.run, s.place, s.stopped)
 	}
@@ -127,7 +130,7 @@ func (s *start) note() (*record, error) {
 		return nil, err
 	}
 	if program := s.run.binary(); program != "" {
-		r := replacement{keep: k}
+		r := replacement{keep: k, a: s.a}
 		if err := r.keepProgram(program); err != nil {
 			return nil, err
 		}

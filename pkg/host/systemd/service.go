@@ -150,6 +150,7 @@ func (c *Conn) Installed(ctx context.Context, word string) ([]string, error) {
 
 // StartService starts a unit and waits until systemd says that it runs.
 func (c *Conn) StartService(ctx context.Context, unit string) error {
+	_ = c.ResetFailedUnitContext(ctx, unit) // one that failed several times within seconds is not started again otherwise
 	return c.job(ctx, "start", unit, c.StartUnitContext)
 }
 

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
 // probeKey need not exist: a read of nothing needs the quorum as well.
@@ -156,6 +157,23 @@ func (c *Client) alarms(ctx context.Context, endpoint string) (map[uint64][]stri
 		out[a.GetMemberID()] = append(out[a.GetMemberID()], strings.ToUpper(a.GetAlarm().String()))
 	}
 	return out, nil
+}
+
+// Downgrading tells whether the cluster is on its way to an earlier minor than that of v, or has just arrived there and not noticed yet. A release of later
+// date that is started meanwhile never gets the cluster to its own version. 3.5 is the first that can be asked, by whether another way back would be allowed.
+func (c *Client) Downgrading(ctx context.Context, endpoint string, v version.Version) (bool, error) {
+	if v.Less(version.Version{Major: 3, Minor: 5}) {
+		return false, nil
+	}
+	v3, err := c.Dial(endpoint)
+	if err != nil {
+		return false, err
+	}
+	defer v3.Close()
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	_, err = v3.Downgrade(ctx, clientv3.DowngradeValidate, fmt.Sprintf("%d.%d", v.Major, v.Minor-1))
+	return errors.Is(err, rpctypes.ErrDowngradeInProcess), nil
 }
 
 // Hash is what a member says of its keys.
