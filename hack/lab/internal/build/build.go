@@ -38,6 +38,8 @@ type builder struct {
 	log    *progress.Log
 	parts  *gobuild.Parts
 	assets *Assets
+
+	pinnedPrograms map[string]map[string]string // of hack/etcd, by version and name
 }
 
 // Run builds what is missing; with a full cache it only looks.
@@ -46,8 +48,8 @@ func Run(ctx context.Context, cache string, t *topology.Topology, log *progress.
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{cache: cache, pins: p, log: log, assets: &Assets{Cache: cache, Repos: map[string]string{}, Images: map[string][]string{}}}
-	steps := []func(context.Context, *topology.Topology) error{b.tools, b.rootfs, b.programs, b.externalEtcd, b.repositories, b.images}
+	b := &builder{cache: cache, pins: p, log: log, pinnedPrograms: map[string]map[string]string{}, assets: &Assets{Cache: cache, Repos: map[string]string{}, Images: map[string][]string{}}}
+	steps := []func(context.Context, *topology.Topology) error{b.tools, b.rootfs, b.programs, b.etcdReleases, b.repositories, b.images}
 	for _, s := range steps {
 		if err := s(ctx, t); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/semver"
@@ -10,13 +11,50 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
 
+// etcdReleases makes the programs of the etcd that the topology names: those of hack/etcd, which has but to look where they are
+// built, all at once.
+func (b *builder) etcdReleases(ctx context.Context, t *topology.Topology) error {
+	var named []string
+	for _, v := range append(slices.Clone(t.Etcd.Images), t.Etcd.Version) {
+		if v != "" && gobuild.EtcdIsPinned(b.parts, v) {
+			named = append(named, v)
+		}
+	}
+	if err := b.pinnedEtcd(ctx, named); err != nil {
+		return err
+	}
+	if !t.Etcd.External() {
+		return nil
+	}
+	var err error
+	b.assets.Etcd, err = b.etcd(ctx, t.Etcd.Version)
+	return err
+}
+
+// pinnedEtcd has hack/etcd make the programs of releases that it has not been asked for yet.
+func (b *builder) pinnedEtcd(ctx context.Context, versions []string) error {
+	versions = slices.DeleteFunc(slices.Clone(versions), func(v string) bool { return b.pinnedPrograms[v] != nil })
+	if len(versions) == 0 {
+		return nil
+	}
+	b.log.Say("etcd %s", strings.Join(versions, ", "))
+	dir, err := gobuild.PinnedEtcd(ctx, b.parts, versions, b.logFile("etcd-pinned"))
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		b.pinnedPrograms[v] = gobuild.PinnedEtcdPrograms(dir, v)
+	}
+	return nil
+}
+
 // etcd gives the programs of a release of etcd by name: those of hack/etcd where it has the release.
 func (b *builder) etcd(ctx context.Context, version string) (map[string]string, error) {
-	log := b.logFile("etcd-v" + version)
 	if gobuild.EtcdIsPinned(b.parts, version) {
-		b.log.Say("etcd %s", version)
-		return gobuild.PinnedEtcd(ctx, b.parts, version, log)
+		err := b.pinnedEtcd(ctx, []string{version})
+		return b.pinnedPrograms[version], err
 	}
+	log := b.logFile("etcd-v" + version)
 	var dir string
 	var err error
 	if old, ok := b.pins.EtcdBeforeModules[version]; ok {
@@ -28,16 +66,6 @@ func (b *builder) etcd(ctx context.Context, version string) (map[string]string, 
 		return nil, err
 	}
 	return gobuild.EtcdPrograms(dir), nil
-}
-
-// externalEtcd makes the programs of an etcd that kubeadm does not run.
-func (b *builder) externalEtcd(ctx context.Context, t *topology.Topology) error {
-	if !t.Etcd.External() {
-		return nil
-	}
-	var err error
-	b.assets.Etcd, err = b.etcd(ctx, t.Etcd.Version)
-	return err
 }
 
 // etcdVersion is the version in an image's tag: 3.5.24 in 3.5.24-0.

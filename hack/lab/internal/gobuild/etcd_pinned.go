@@ -14,14 +14,15 @@ func EtcdIsPinned(p *Parts, version string) bool {
 	return store.Exists(filepath.Join(p.repository(), "hack", "etcd", "modules", version))
 }
 
-// PinnedEtcd has hack/etcd build such a release, and returns its programs by name.
-func PinnedEtcd(ctx context.Context, p *Parts, version, log string) (map[string]string, error) {
-	out, err := run.Output(ctx, run.Cmd{Args: []string{"go", "run", "./hack/etcd", "--only", version}, Dir: p.repository(), Env: []string{"GOWORK=off"}, Log: log})
-	if err != nil {
-		return nil, err
-	}
-	return etcdPrograms(strings.TrimSpace(out), "-"+version), nil
+// PinnedEtcd has hack/etcd build such releases, all in one go, and returns the folder of their programs.
+func PinnedEtcd(ctx context.Context, p *Parts, versions []string, log string) (string, error) {
+	args := []string{"go", "run", "./hack/etcd", "--only", strings.Join(versions, ",")}
+	out, err := run.Output(ctx, run.Cmd{Args: args, Dir: p.repository(), Env: []string{"GOWORK=off"}, Log: log})
+	return strings.TrimSpace(out), err
 }
+
+// PinnedEtcdPrograms are the programs of one of those releases in such a folder, by name.
+func PinnedEtcdPrograms(dir, version string) map[string]string { return etcdPrograms(dir, "-"+version) }
 
 // repository is the root of the project, whose own module builds etcd.
 func (p *Parts) repository() string { return filepath.Join(p.source, "..", "..") }
