@@ -21,6 +21,23 @@ import (
 // followEvery is how often a run that is followed is looked at. Its record is written once a second at most.
 const followEvery = 2 * time.Second
 
+// refusalPatience is how long refusals are taken for those of an API server that has just started, and does not know the roles yet.
+const refusalPatience = 2 * time.Minute
+
+// patience tells which errors pass by themselves.
+type patience struct{ refused time.Time }
+
+func (p *patience) passes(err error) bool {
+	if err == nil || !kube.IsRetryableLater(err) || kube.IsRetryable(err) {
+		p.refused = time.Time{}
+		return kube.IsRetryable(err)
+	}
+	if p.refused.IsZero() {
+		p.refused = time.Now()
+	}
+	return time.Since(p.refused) < refusalPatience
+}
+
 // follower shows a run as it goes on.
 type follower interface {
 	// show is given what is known now.
@@ -41,6 +58,7 @@ func (s *status) follow(ctx context.Context, now report.Status) error {
 	defer f.close()
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
+	var p patience
 	for {
 		if err := f.show(now, s.run); err != nil {
 			return fmt.Errorf("write status: %w", err)
@@ -57,10 +75,11 @@ func (s *status) follow(ctx context.Context, now report.Status) error {
 		case <-tick.C:
 		}
 		next, err := s.look(ctx)
+		passes := p.passes(err)
 		switch {
 		case err == nil:
 			now = next
-		case !kube.IsRetryable(err) && ctx.Err() == nil:
+		case !passes && ctx.Err() == nil:
 			return err
 		}
 		f.away(err)

@@ -25,6 +25,10 @@ const evictRetryDelay = 5 * time.Second
 // lookInterval is how often a drain looks at what it is still waiting for.
 const lookInterval = 2 * time.Second
 
+// doubt is how long refusals and failures of an API server that answers are taken for those of one that has just started: it refuses
+// everybody until its authorizer has read the roles, and fails until its webhooks are back.
+const doubt = 2 * time.Minute
+
 // DrainOptions are the operator's choices for a drain.
 type DrainOptions struct {
 	DeleteEmptyDir     bool
@@ -64,7 +68,9 @@ func Drain(ctx context.Context, c *kube.Client, name string, o DrainOptions) err
 	}
 	stop := d.watch(ctx)
 	defer stop()
+	var doubted time.Time
 	for {
+		began := time.Now()
 		err := d.once()
 		if err == nil {
 			return nil
@@ -73,7 +79,17 @@ func Drain(ctx context.Context, c *kube.Client, name string, o DrainOptions) err
 		if ctx.Err() != nil {
 			return d.timedOut(context.Cause(ctx))
 		}
-		if !retryable(err) {
+		switch {
+		case away(err):
+			doubted = time.Time{}
+		case doubtful(err) || d.restarting(ctx):
+			if doubted.IsZero() || time.Since(began) > doubt { // a try that lasted was served until now
+				doubted = time.Now()
+			}
+			if time.Since(doubted) > doubt {
+				return fmt.Errorf("drain node %q: %w (tried again for %s)", name, err, doubt)
+			}
+		default:
 			return fmt.Errorf("drain node %q: %w", name, err)
 		}
 		o.Waiting("API server: " + err.Error())
@@ -83,20 +99,6 @@ func Drain(ctx context.Context, c *kube.Client, name string, o DrainOptions) err
 		case <-time.After(lookInterval):
 		}
 	}
-}
-
-// retryable looks through the library's wrapping, which keeps only the text of an API error.
-func retryable(err error) bool {
-	if kube.IsRetryable(err) {
-		return true
-	}
-	text := err.Error()
-	for _, s := range []string{"connection refused", "connection reset", "EOF", "i/o timeout", "TLS handshake timeout", "etcdserver:", "Client.Timeout", "apiserver not ready", "http2: client connection"} {
-		if strings.Contains(text, s) {
-			return true
-		}
-	}
-	return false
 }
 
 type drainer struct {

@@ -23,7 +23,8 @@ func skew(in Input) []Finding {
 		v := n.KubeletVersion
 		switch {
 		case v.IsZero():
-			out = append(out, Finding{ID: "kubelet-version", Severity: Error, Object: node(n), Message: "its kubelet reports no version that can be read"})
+			out = append(out, Finding{ID: "kubelet-version", Severity: Error, Object: node(n), Message: "its kubelet reports no version that can be read",
+				Fix: "put a release of Kubernetes' own there; see: kubectl get node " + n.Name + " -o wide"})
 		case in.To.Less(v):
 			out = append(out, Finding{ID: "kubelet-skew", Severity: Error, Object: node(n),
 				Message: fmt.Sprintf("its kubelet %s is newer than the target", v), Fix: "choose a target that is not older than any kubelet"})
@@ -51,7 +52,8 @@ func staticPodsReady(in Input) []Finding {
 	}
 	for _, n := range in.Cluster.OfRole(cluster.ControlPlane) {
 		if n.Ready && len(n.StaticPods) == 0 {
-			out = append(out, Finding{ID: "no-static-pods", Severity: Error, Object: node(n), Message: "no static pods of kubeadm's run on it"})
+			out = append(out, Finding{ID: "no-static-pods", Severity: Error, Object: node(n), Message: "no static pods of kubeadm's run on it",
+				Fix: "see that the kubelet reads /etc/kubernetes/manifests (staticPodPath), or take the control-plane label away if it is none"})
 		}
 		for _, s := range n.StaticPods {
 			if n.Ready && !s.Ready {

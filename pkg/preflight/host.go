@@ -44,7 +44,8 @@ func packageManager(in Input) []Finding {
 		}
 		if h.PackageManager != "apt" {
 			return []Finding{{ID: "package-manager", Severity: Error, Object: node(n),
-				Message: fmt.Sprintf("%s has no apt, and no kubeadm and kubelet that were put there by hand: this release upgrades no other hosts", h.OS.Name)}}
+				Message: fmt.Sprintf("%s has no apt, and no kubeadm and kubelet that were put there by hand: this release upgrades no other hosts", h.OS.Name),
+				Fix:     "upgrade such a worker by hand, and leave it out with --selector; such a control-plane node keeps the cluster from being upgraded"}}
 		}
 		for _, name := range []string{"kubeadm", "kubelet"} {
 			if _, ok := h.Package(name); !ok {
@@ -98,13 +99,15 @@ func allows(p cluster.Pin, rs []HostReport) bool {
 	return len(rs) > 0
 }
 
+const lockedFix = "wait until it has ended; stop unattended upgrades for the time of the upgrade"
+
 func packageLock(in Input) []Finding {
 	return eachHost(in, func(n cluster.Node, h *cluster.Host, _ []HostReport) []Finding {
 		if h.PackageLock == nil {
 			return nil
 		}
 		return []Finding{{ID: "apt-locked", Severity: Error, Object: node(n),
-			Message: fmt.Sprintf("apt is locked by process %d (%s)", h.PackageLock.PID, h.PackageLock.Name), Fix: "wait until it has ended; stop unattended upgrades for the time of the upgrade"}}
+			Message: fmt.Sprintf("apt is locked by process %d (%s)", h.PackageLock.PID, h.PackageLock.Name), Fix: lockedFix}}
 	})
 }
 
@@ -113,7 +116,8 @@ func kubeletActive(in Input) []Finding {
 		if h.KubeletActive {
 			return nil
 		}
-		return []Finding{{ID: "kubelet-unit", Severity: Error, Object: node(n), Message: "the kubelet does not run as the systemd unit kubelet.service"}}
+		return []Finding{{ID: "kubelet-unit", Severity: Error, Object: node(n), Message: "the kubelet does not run as the systemd unit kubelet.service",
+			Fix: "see on the host: systemctl status kubelet"}}
 	})
 }
 
@@ -123,7 +127,8 @@ func resolution(in Input) []Finding {
 		if r.ResolutionError == "" {
 			return nil
 		}
-		f := Finding{ID: "packages", Severity: Error, Object: node(n), Message: r.ResolutionError}
+		f := Finding{ID: "packages", Severity: Error, Object: node(n), Message: r.ResolutionError,
+			Fix: "see on the host what apt says: apt-get check; apt-get --simulate install kubeadm kubelet"}
 		switch r.ResolutionCode {
 		case hostaction.CodePackageNotFound:
 			f.ID, f.Fix = "package-not-found", "choose a version that the repository offers"
@@ -133,7 +138,7 @@ func resolution(in Input) []Finding {
 		case hostaction.CodeRepositoryFailed:
 			f.ID, f.Fix = "repository-failed", "make the repository of the target's minor reachable from the node; check its key"
 		case hostaction.CodePackageLocked:
-			f.ID = "apt-locked"
+			f.ID, f.Fix = "apt-locked", lockedFix
 		}
 		return []Finding{f}
 	})
@@ -146,13 +151,15 @@ func noDragging(in Input) []Finding {
 		for _, c := range r.Resolution.Kubeadm {
 			if c.Name == "kubelet" || c.Name == "kubectl" {
 				out = append(out, Finding{ID: "drags-kubelet", Severity: Error, Object: node(n),
-					Message: fmt.Sprintf("installing kubeadm would %s %s from %s to %s before the node is drained", c.Action, c.Name, c.From, c.To)})
+					Message: fmt.Sprintf("installing kubeadm would %s %s from %s to %s before the node is drained", c.Action, c.Name, c.From, c.To),
+					Fix:     "choose a kubeadm whose dependencies allow the kubelet that is there, or correct the repository's packages"})
 			}
 		}
 		for _, c := range slices.Concat(r.Resolution.Kubeadm, r.Resolution.Rest) {
 			if c.Action == "remove" {
 				out = append(out, Finding{ID: "removes-package", Severity: Error, Object: node(n),
-					Message: fmt.Sprintf("the installation would remove package %s", c.Name)})
+					Message: fmt.Sprintf("the installation would remove package %s", c.Name),
+					Fix:     "see what conflicts, on the host: apt-get --simulate install kubeadm kubelet; then remove the package yourself, or choose another version"})
 			}
 		}
 		return out

@@ -52,9 +52,7 @@ type Input struct {
 
 // HostReport is what a host answered when it was asked about one version.
 type HostReport struct {
-	Version version.Version
-	// Moves tells whether the kubelet is to be brought to the version, not kubeadm alone.
-	Moves      bool
+	Version    version.Version
 	Resolution hostaction.Resolution
 	// ResolutionError and ImageError are in the words of the host; the codes are those of hostaction.
 	ResolutionError, ResolutionCode string

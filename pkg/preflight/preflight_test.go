@@ -100,6 +100,10 @@ func TestFindings(t *testing.T) {
 		{"repository-failed", Error, []string{"w-1", "404"}, report(func(r *HostReport) {
 			r.ResolutionError, r.ResolutionCode = "404 not found", hostaction.CodeRepositoryFailed
 		})},
+		{"apt-locked", Error, []string{"w-1", "dpkg"}, report(func(r *HostReport) {
+			r.ResolutionError, r.ResolutionCode = "dpkg is locked", hostaction.CodePackageLocked
+		})},
+		{"packages", Error, []string{"w-1", "unmet"}, report(func(r *HostReport) { r.ResolutionError = "unmet dependencies" })},
 		{"drags-kubelet", Error, []string{"w-1", "kubelet"}, report(func(r *HostReport) {
 			r.Resolution.Kubeadm = append(r.Resolution.Kubeadm, hostaction.PackageChange{Name: "kubelet", From: "a", To: "b", Action: "upgrade"})
 		})},
@@ -115,6 +119,9 @@ func TestFindings(t *testing.T) {
 			fs := Run(in)
 			if len(fs) != 1 || fs[0].ID != tt.id || fs[0].Severity != tt.severity {
 				t.Fatalf("findings %+v; want one %s of severity %s", fs, tt.id, tt.severity)
+			}
+			if fs[0].Severity == Error && fs[0].Fix == "" {
+				t.Errorf("%q blocks, and nothing says what to do about it", fs[0].Message)
 			}
 			text := fs[0].Object + " " + fs[0].Message + " " + fs[0].Fix
 			for _, n := range tt.names {

@@ -37,6 +37,8 @@ type Deps struct {
 	Found func(s plan.Step, out any)
 	// Sources have the files of bundles, by the digest of the manifest. A nil source says that the agent's image carries them.
 	Sources map[string]agent.Source
+	// Waiting, if not nil, is told what a look at a host waits for, also before a step is done.
+	Waiting func(s plan.Step, what string)
 }
 
 // New makes the action of a step. A kind that this release does not know is an error.
@@ -127,7 +129,21 @@ func (b base) found(out any) {
 
 // look runs an action that changes nothing, for a step that wants to know how a host is.
 func (b base) look(ctx context.Context, node, what string, a hostaction.Action, out any) error {
-	return b.Agents.Do(ctx, node, b.Run+"/"+b.step.ID+"/"+what, a, time.Minute, agent.Follow{}, out)
+	follow := agent.Follow{}
+	if b.Waiting != nil {
+		follow.Waiting = func(what string) { b.Waiting(b.step, what) }
+	}
+	return b.Agents.Do(ctx, node, b.Run+"/"+b.step.ID+"/"+what, a, time.Minute, follow, out)
+}
+
+// glanceTime bounds the look of a gate, which looks again in any case.
+const glanceTime = 30 * time.Second
+
+// glance is look for a gate: what keeps it from seeing one host must not keep it from saying so.
+func (b base) glance(ctx context.Context, node, what string, a hostaction.Action, out any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, glanceTime, fmt.Errorf("no answer within %s", glanceTime))
+	defer cancel()
+	return b.look(ctx, node, what, a, out)
 }
 
 func (b base) facts(ctx context.Context, node string) (*cluster.Host, error) {

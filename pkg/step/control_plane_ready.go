@@ -45,7 +45,7 @@ func (b base) controlPlane(ctx context.Context) (missing string) {
 	}
 	for _, n := range names {
 		var h hostaction.Health
-		if err := b.look(ctx, n, "health-"+n, hostaction.ControlPlaneHealth{}, &h); err != nil {
+		if err := b.glance(ctx, n, "health-"+n, hostaction.ControlPlaneHealth{}, &h); err != nil {
 			return err.Error()
 		}
 		if h.APIServer != "" {

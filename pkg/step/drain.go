@@ -42,8 +42,15 @@ type drain struct {
 
 func (a drain) Done(ctx context.Context) (bool, error) { return a.runs(ctx, a.params.Version) }
 
-// Do gives the node back when the drain cannot be finished: nothing was changed on it yet, and its capacity is wanted.
+// Do gives the node back when the drain cannot be finished: nothing was changed on it yet, and its capacity is wanted. When it is called
+// again after that, the node takes pods again, and has to be cordoned anew.
 func (a drain) Do(ctx context.Context, r Reporter) error {
+	if done, err := a.Done(ctx); err != nil || done {
+		return err
+	}
+	if _, err := nodes.Cordon(ctx, a.Client, a.step.Node); err != nil {
+		return err
+	}
 	err := nodes.Drain(ctx, a.Client, a.step.Node, nodes.DrainOptions{
 		DeleteEmptyDir:     a.params.DeleteEmptyDir,
 		Force:              a.params.Force,

@@ -96,7 +96,8 @@ func (u *Upgrade) prepareAbortEtcd(ctx context.Context, p *Prepared, back []stri
 func (u *Upgrade) observe(ctx context.Context, p *Prepared) error {
 	c, err := observe.Cluster(ctx, u.client)
 	if errors.Is(err, observe.ErrNotKubeadm) {
-		return p.block(preflight.Finding{ID: "not-kubeadm", Severity: preflight.Error, Message: err.Error()})
+		return p.block(preflight.Finding{ID: "not-kubeadm", Severity: preflight.Error, Message: err.Error(),
+			Fix: "see that this is the right context; a cluster that kubeadm did not build is upgraded by what built it"})
 	}
 	if err == nil {
 		p.Cluster = c

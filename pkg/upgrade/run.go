@@ -81,8 +81,10 @@ func (u *Upgrade) walk(ctx context.Context, p *plan.Plan, name string, sink even
 		case <-ctx.Done():
 		}
 	}()
+	waiting := func(s plan.Step, what string) { sink.Emit(event.StepWaiting{Time: time.Now(), ID: s.ID, For: what}) }
 	e := &engine.Engine{
-		New:       step.Deps{Client: u.guarded, Agents: u.agents, Run: name, Found: u.found.keep, Sources: u.bundles.sources()}.New,
+		New: step.Deps{Client: u.guarded, Agents: u.agents, Run: name, Found: u.found.keep, Sources: u.bundles.sources(),
+			Waiting: waiting}.New,
 		Retryable: kube.IsRetryableLater,
 		Patience:  patience,
 		Sink:      sink,

@@ -128,7 +128,8 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 	var err error
 	p.Cluster, err = observe.ForPlan(ctx, u.client)
 	if errors.Is(err, observe.ErrNotKubeadm) {
-		return p, p.block(preflight.Finding{ID: "not-kubeadm", Severity: preflight.Error, Message: err.Error()})
+		return p, p.block(preflight.Finding{ID: "not-kubeadm", Severity: preflight.Error, Message: err.Error(),
+			Fix: "see that this is the right context; a cluster that kubeadm did not build is upgraded by what built it"})
 	}
 	if err != nil {
 		return nil, err
