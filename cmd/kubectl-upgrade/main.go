@@ -29,17 +29,20 @@ func run() int {
 	return cli.Code(err)
 }
 
-// interrupts gives a channel that the first signal closes, to end in good order, and a context that the second one cancels.
+// interrupts gives a channel that the first signal closes, to end in good order, and a context that the second one cancels. The third
+// ends the process where it is: the record and the hosts' own journals are made for that.
 func interrupts() (context.Context, <-chan struct{}) {
 	ctx, cancel := context.WithCancel(context.Background())
 	stop := make(chan struct{})
-	signals := make(chan os.Signal, 2)
+	signals := make(chan os.Signal, 3)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
 		close(stop)
 		<-signals
 		cancel()
+		<-signals
+		os.Exit(cli.Interrupted)
 	}()
 	return ctx, stop
 }

@@ -53,9 +53,10 @@ func newAbort(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 
 			# Only show what would be done
 			kubectl upgrade abort --dry-run`),
-		Args: cobra.NoArgs,
+		Annotations: reports(abortReport),
+		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.reported(cmd.Context(), "ClusterAbortReport", a.do)
+			return a.reported(cmd.Context(), abortReport, a.do)
 		},
 	}
 	fs := cmd.Flags()

@@ -79,16 +79,25 @@ func TestBadInput(t *testing.T) {
 
 // TestJSONAlways: with -o json standard output has one report, whatever happened, with the exit code in it.
 func TestJSONAlways(t *testing.T) {
-	stdout, _, err := run(t, "cluster", "--to", "v1.34.4", "--agent-image=x/y:z", "-o", "json", "--server=https://127.0.0.1:1")
-	var report struct {
-		Kind, Result, Error string
-		ExitCode            int
-	}
-	if jsonErr := json.Unmarshal([]byte(stdout), &report); jsonErr != nil {
-		t.Fatalf("standard output is no JSON: %v\n%s", jsonErr, stdout)
-	}
-	if report.Kind != "ClusterUpgradeReport" || report.ExitCode != Code(err) || report.Result != "failed" || report.Error != err.Error() {
-		t.Errorf("report %+v for error %v", report, err)
+	for kind, args := range map[string][]string{
+		"ClusterUpgradeReport": {"cluster", "--to", "v1.34.4", "--agent-image=x/y:z", "-o", "json", "--server=https://127.0.0.1:1"},
+		"ClusterAbortReport":   {"abort", "--too", "v1.34.4", "-o", "json"},
+		"EtcdUpgradeReport":    {"etcd", "3.6", "--output=json"},
+		"EtcdVerifyReport":     {"etcd", "verify", "-ojson"},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			stdout, _, err := run(t, args...)
+			var report struct {
+				Kind, Result, Error string
+				ExitCode            int
+			}
+			if jsonErr := json.Unmarshal([]byte(stdout), &report); jsonErr != nil {
+				t.Fatalf("standard output is no JSON: %v\n%s", jsonErr, stdout)
+			}
+			if report.Kind != kind || report.ExitCode != Code(err) || report.Result != "failed" || report.Error != err.Error() {
+				t.Errorf("report %+v for error %v", report, err)
+			}
+		})
 	}
 }
 

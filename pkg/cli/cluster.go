@@ -44,8 +44,9 @@ func newClusterWith(r *runner, flags *genericclioptions.ConfigFlags) *cobra.Comm
 
 			# Upgrade without asking, and keep the report
 			kubectl upgrade cluster --to v1.34.2 --yes -o json > report.json`),
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
+		Annotations: reports(clusterReport),
+		Args:        cobra.NoArgs,
+		RunE:        func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
 	r.typed = cmd.Flags()
 	cmd.Flags().StringVar(&r.to, "to", "", "The Kubernetes version to upgrade to, such as v1.34.2. (required, unless --plan brings it)")
@@ -68,15 +69,17 @@ func newPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command
 			Show what runs where, what an upgrade to a Kubernetes version would do step by step, and what stands in its way.
 
 			Without --to, the newest version is taken that the nodes' package sources offer.
-			The agent is sent to the nodes to look at packages and images, and taken away again; nothing else changes.`),
+			The agent is sent to the nodes to look at packages and images, and taken away again; an image of the release is pulled to see that
+			nodes can. Nothing else changes.`),
 		Example: templates.Examples(`
 			# What can this cluster be upgraded to, and how
 			kubectl upgrade plan
 
 			# The plan for a version, to be run later with "kubectl upgrade cluster --plan plan.json"
 			kubectl upgrade plan --to v1.34.2 -o json > plan.json`),
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
+		Annotations: reports(clusterReport),
+		Args:        cobra.NoArgs,
+		RunE:        func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
 	cmd.Flags().StringVar(&r.to, "to", "", "The Kubernetes version to plan for, such as v1.34.2.")
 	r.add(cmd.Flags())

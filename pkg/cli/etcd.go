@@ -77,9 +77,10 @@ func newEtcdWith(e *etcd, flags *genericclioptions.ConfigFlags) *cobra.Command {
 
 			# What runs where
 			kubectl upgrade etcd status`),
-		Args: cobra.NoArgs,
+		Annotations: reports(etcdReport),
+		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.reported(cmd.Context(), "EtcdUpgradeReport", e.do)
+			return e.reported(cmd.Context(), etcdReport, e.do)
 		},
 	}
 	e.typed = cmd.Flags()
@@ -111,9 +112,10 @@ func newEtcdPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Com
 
 			# The plan for a release, to be run later with "kubectl upgrade etcd --plan plan.json"
 			kubectl upgrade etcd plan --to 3.6 -o json > plan.json`),
-		Args: cobra.NoArgs,
+		Annotations: reports(etcdReport),
+		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.reported(cmd.Context(), "EtcdUpgradeReport", e.do)
+			return e.reported(cmd.Context(), etcdReport, e.do)
 		},
 	}
 	cmd.Flags().StringVar(&e.to, "to", "", "The release to plan for, such as 3.6 or 3.6.11.")

@@ -34,9 +34,10 @@ func newEtcdStatus(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.C
 
 			# For programs
 			kubectl upgrade etcd status -o json`),
-		Args: cobra.NoArgs,
+		Annotations: reports(etcdStatusReport),
+		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.reported(cmd.Context(), "EtcdStatusReport", e.status)
+			return e.reported(cmd.Context(), etcdStatusReport, e.status)
 		},
 	}
 	e.addAgent(cmd.Flags())
@@ -82,9 +83,10 @@ func newEtcdSnapshot(in Invocation, flags *genericclioptions.ConfigFlags) *cobra
 		Example: templates.Examples(`
 			# A snapshot on the leader's host, and a copy here
 			kubectl upgrade etcd snapshot --download .`),
-		Args: cobra.NoArgs,
+		Annotations: reports(etcdSnapshotReport),
+		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.reported(cmd.Context(), "EtcdSnapshotReport", func(ctx context.Context) error {
+			return e.reported(cmd.Context(), etcdSnapshotReport, func(ctx context.Context) error {
 				return e.task(ctx, func(u *upgrade.Upgrade) func(context.Context) (*upgrade.Prepared, error) {
 					return u.PrepareEtcdSnapshot
 				})
@@ -110,9 +112,10 @@ func newEtcdVerify(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.C
 		Example: templates.Examples(`
 			# Check a snapshot of before
 			kubectl upgrade etcd verify /var/lib/etcd-backup/etcd-3.5.35-20260101T120000Z.db@cp-1`),
-		Args: cobra.ExactArgs(1),
+		Annotations: reports(etcdVerifyReport),
+		Args:        cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.reported(cmd.Context(), "EtcdVerifyReport", func(ctx context.Context) error {
+			return e.reported(cmd.Context(), etcdVerifyReport, func(ctx context.Context) error {
 				file, node, err := fileAt(args[0])
 				if err != nil {
 					return err
@@ -181,9 +184,10 @@ func newEtcdDowngrade(in Invocation, flags *genericclioptions.ConfigFlags) *cobr
 		Example: templates.Examples(`
 			# Back to the best release of 3.5 that is at hand
 			kubectl upgrade etcd downgrade --to 3.5`),
-		Args: cobra.NoArgs,
+		Annotations: reports(etcdReport),
+		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return e.reported(cmd.Context(), "EtcdUpgradeReport", e.do)
+			return e.reported(cmd.Context(), etcdReport, e.do)
 		},
 	}
 	e.typed = cmd.Flags()

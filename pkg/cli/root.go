@@ -37,12 +37,13 @@ func NewRoot(in Invocation) *cobra.Command {
 		Run:               func(cmd *cobra.Command, _ []string) { _ = cmd.Help() },
 		Args:              cobra.NoArgs,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return err })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(in, cmd, err) })
 	flags.AddFlags(root.PersistentFlags())
 	kube.AddLogFlags(root.PersistentFlags(), in.ErrOut)
 	opts := options.NewCmdOptions(in.Out)
 	opts.Hidden = true // help names it where it is of use
 	root.AddCommand(newPlan(in, flags), newCluster(in, flags), newEtcd(in, flags), newAbort(in, flags), newBundle(in), newStatus(in, flags), newVersion(in), opts)
+	reportMisuse(in, root)
 	completions(root, flags)
 	// kubectl runs plugins under their own file name, but help has to show what the user types, and kubectl's templates make that from the parents.
 	kubectl := &cobra.Command{Use: "kubectl", SilenceErrors: true, SilenceUsage: true, CompletionOptions: root.CompletionOptions}

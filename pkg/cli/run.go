@@ -43,7 +43,7 @@ type runner struct {
 
 // run goes the whole way and writes the report, whatever happens on it.
 func (r *runner) run(ctx context.Context) error {
-	return r.reported(ctx, "ClusterUpgradeReport", r.upgrade)
+	return r.reported(ctx, clusterReport, r.upgrade)
 }
 
 // reported does what a command does, and writes the report of it.

@@ -81,6 +81,13 @@ func (u *Upgrade) walk(ctx context.Context, p *plan.Plan, name string, sink even
 		case <-ctx.Done():
 		}
 	}()
+	go func() {
+		select {
+		case <-stop:
+			sink.Emit(event.Notice{Time: time.Now(), Text: "interrupted: what has begun is brought to its end, and nothing else is started (interrupt again to leave it to the hosts)"})
+		case <-ctx.Done():
+		}
+	}()
 	waiting := func(s plan.Step, what string) { sink.Emit(event.StepWaiting{Time: time.Now(), ID: s.ID, For: what}) }
 	e := &engine.Engine{
 		New: step.Deps{Client: u.guarded, Agents: u.agents, Run: name, Found: u.found.keep, Sources: u.bundles.sources(),

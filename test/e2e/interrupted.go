@@ -56,7 +56,7 @@ func (e *env) halfWay(ctx context.Context, c call) error {
 	if r.ExitCode != 130 || r.Result != "interrupted" {
 		err = fmt.Errorf("the report says %q and exit code %d, want %q and 130", r.Result, r.ExitCode, "interrupted")
 	}
-	if err := errors.Join(err, e.isHalf(half), half.clean(), row{code: 130, words: []string{"interrupted", c.String()}}.judge(o)); err != nil {
+	if err := errors.Join(err, e.isHalf(half), half.clean(), row{code: 130, words: []string{"interrupted: what has begun", c.String()}}.judge(o)); err != nil {
 		return fmt.Errorf("after the interrupt: %w\n%s", err, o)
 	}
 	return nil
