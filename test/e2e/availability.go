@@ -19,6 +19,7 @@ type bill struct {
 	failed                int
 	closed                map[string]time.Duration
 	closedSum, closedMost time.Duration
+	workloadGap           time.Duration
 }
 
 // byHand does by the runbook what the part before did by the product, on a fresh cluster under the same load, and compares.
@@ -71,7 +72,7 @@ func (e *env) runbook(ctx context.Context) error {
 
 // charge adds up what the users of a cluster noticed of its upgrade.
 func (e *env) charge(ctx context.Context, who string, began, finished time.Time, l *load, failed int) error {
-	b := &bill{took: finished.Sub(began), writes: l.writes, reads: l.reads, failed: failed}
+	b := &bill{took: finished.Sub(began), writes: l.writes, reads: l.reads, failed: failed, workloadGap: e.workloadGap}
 	fmt.Printf("# %s: took %s\n# writes: %s\n# reads: %s\n", who, b.took.Round(time.Second), &b.writes, &b.reads)
 	for _, c := range slices.Concat(b.writes.complaints, b.reads.complaints) {
 		fmt.Println("#  ", c)
@@ -145,6 +146,7 @@ func (e *env) compare(ours, runbook *bill) error {
 		e.figure(who+"_read_gap_ms", b.reads.longest.Milliseconds(), "ms")
 		e.figure(who+"_failed_writes", b.writes.failed, "requests")
 		e.figure(who+"_failed_reads", b.reads.failed, "requests")
+		e.figure(who+"_workload_gap_ms", b.workloadGap.Milliseconds(), "ms")
 		e.figure(who+"_workload_failed_requests", b.failed, "requests")
 	}
 	e.figure("runbook_to_ours_total_time", fmt.Sprintf("%.2f", total), "x")

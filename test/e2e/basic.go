@@ -16,7 +16,7 @@ func basic(ctx context.Context, e *env) error {
 	}
 	failed := e.prove(ctx, u)
 	e.check("every kubelet was restarted once", func() error { return e.restartedOnce(ctx, u.began) })
-	return e.measure(u, failed)
+	return e.measure(ctx, u, failed)
 }
 
 // upgrade is one upgrade of a cluster and what was seen of it.
@@ -115,7 +115,7 @@ func (e *env) again(ctx context.Context, before snapshot) error {
 }
 
 // measure keeps the figures: what the product says of itself, and what was seen from outside.
-func (e *env) measure(u *upgrade, failed int) error {
+func (e *env) measure(ctx context.Context, u *upgrade, failed int) error {
 	r, err := u.outcome.report()
 	if err != nil {
 		return err
@@ -132,8 +132,15 @@ func (e *env) measure(u *upgrade, failed int) error {
 	e.figure("node_cordoned_seconds_max", int(u.seen.longestCordon().Seconds()), "s")
 	e.figure("api_longest_gap_ms", gap.Milliseconds(), "ms")
 	e.figure("workload_failed_requests", failed, "requests")
-	if !e.interrupt {
-		e.figure("overhead_percent", fmt.Sprintf("%.1f", 100*r.overhead()), "%")
+	e.figure("workload_longest_gap_ms", e.workloadGap.Milliseconds(), "ms")
+	if e.interrupt {
+		return nil
 	}
+	share, err := e.overhead(ctx, u, r)
+	if err != nil {
+		return err
+	}
+	e.figure("overhead_percent", fmt.Sprintf("%.1f", 100*share), "%")
+	e.check("little time goes into anything but the work itself", func() error { return lowOverhead(share) })
 	return nil
 }

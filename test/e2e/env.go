@@ -38,6 +38,8 @@ type env struct {
 	seed uint64
 	// rebooted is a node whose containers have not lived through the upgrade.
 	rebooted string
+	// workloadGap is the longest time for which a client of the workload had no answer.
+	workloadGap time.Duration
 	// bills are what the upgrades of availability cost, by who did them.
 	bills map[string]*bill
 }

@@ -12,10 +12,15 @@ import (
 // followed by the same command. In the end all has to be as after one run.
 func etcdKill(ctx context.Context, e *env) error {
 	fmt.Printf("# the random instants are those of --seed %d\n", e.seed)
+	c := e.etcdCall("etcd", "--to", e.etcdTarget(), "--yes", "-o", "json")
+	steps, err := e.plannedSteps(ctx, c)
+	if err != nil {
+		return err
+	}
 	k := &killer{random: rand.New(rand.NewPCG(e.seed, 0)), began: map[string]bool{}, inside: map[string]int{}}
 	began := time.Now()
-	err := e.upgradeEtcd(ctx, "killed", e.etcdTarget(), func(ctx context.Context) error {
-		o, err := e.runKilled(ctx, e.etcdCall("etcd", "--to", e.etcdTarget(), "--yes", "-o", "json"), k)
+	err = e.upgradeEtcd(ctx, "killed", e.etcdTarget(), func(ctx context.Context) error {
+		o, err := e.runKilled(ctx, c, k)
 		if err == nil && o.code != 0 {
 			err = errors.New(o.String())
 		}
@@ -24,7 +29,7 @@ func etcdKill(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	e.check("runs were killed at every step's beginning and at random instants inside of steps", k.enough)
+	e.check("runs were killed at every step's beginning and at random instants inside of steps", func() error { return k.enough(steps) })
 	e.check("every member was replaced once per hop, says systemd's journal", func() error {
 		return e.startedOnce(ctx, began, e.lab.info.controlPlanes(), replaceUnit)
 	})

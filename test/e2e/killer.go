@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"path"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,9 +23,16 @@ type killer struct {
 // killsPerStep spreads the random ones.
 const killsPerStep = 3
 
-func (k *killer) enough() error {
-	if k.within < killsInside || len(k.began) == 0 {
-		return fmt.Errorf("%d runs were killed at the beginning of a step and %d inside of one, want %d of the latter", len(k.began), k.within, killsInside)
+// enough wants a death at the beginning of each step, and the random ones.
+func (k *killer) enough(steps []string) error {
+	var missed []string
+	for _, id := range steps {
+		if !k.began[id] {
+			missed = append(missed, id)
+		}
+	}
+	if k.within < killsInside || len(missed) > 0 {
+		return fmt.Errorf("%d runs were killed inside of a step, want %d; none at the beginning of %s", k.within, killsInside, strings.Join(missed, ", "))
 	}
 	return nil
 }

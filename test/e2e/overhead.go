@@ -1,23 +1,48 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"path"
 	"slices"
 	"time"
 )
 
-// working are the steps in which a host works, a drain waits for pods, or a node comes up: the last part of their IDs.
-var working = []string{"packages", "images", "kubeadm", "plan", "leader", "apply", "node", "drain", "kubelet", "ready"}
+// work are the host actions for which an upgrade is made; others look.
+var work = []string{"download-packages", "install-packages", "pull-images", "import-images", "kubeadm-plan", "kubeadm-apply", "kubeadm-node", "restart-kubelet", "move-etcd-leader"}
 
-// overhead is the share of a run in which none of that happened: what the product costs beside the work itself.
-func (r *report) overhead() float64 {
+// waits are the steps in which pods leave or a node comes up: the last part of their IDs.
+var waits = []string{"drain", "ready"}
+
+// mostOverhead is the share of a run that the product may take for itself.
+const mostOverhead = 0.10
+
+// overhead is the share of a run in which no host worked, no pods left and no node came up: what the product costs beside the
+// work itself. When hosts worked is in their own journals.
+func (e *env) overhead(ctx context.Context, u *upgrade, r *report) (float64, error) {
+	runs, err := e.hostRuns(ctx, u.began)
+	if err != nil {
+		return 0, err
+	}
 	var busy []interval
+	for _, h := range runs {
+		if slices.Contains(work, h.kind) && h.to.Before(u.finished) {
+			busy = append(busy, h.interval)
+		}
+	}
 	for _, s := range r.Steps {
-		if s.State == "done" && slices.Contains(working, path.Base(s.ID)) {
+		if s.State == "done" && slices.Contains(waits, path.Base(s.ID)) {
 			busy = append(busy, interval{s.Started, s.Started.Add(time.Duration(s.Took))})
 		}
 	}
-	return 1 - covered(busy).Seconds()/time.Duration(r.Took).Seconds()
+	return 1 - covered(busy).Seconds()/time.Duration(r.Took).Seconds(), nil
+}
+
+func lowOverhead(share float64) error {
+	if share >= mostOverhead {
+		return fmt.Errorf("it is %.1f %%", 100*share)
+	}
+	return nil
 }
 
 // covered is the time that lies in at least one of the intervals.

@@ -10,13 +10,36 @@ func haThreeMinors(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	led, err := e.watchLeader(ctx)
+	if err != nil {
+		return err
+	}
 	u, err := e.upgradeUnderLoad(ctx, e.product.run)
 	l.stop()
+	led.stop()
 	if err != nil || u == nil {
 		return err
 	}
 	failed := e.prove(ctx, u)
 	e.check("every kubelet was restarted once", func() error { return e.restartedOnce(ctx, u.began) })
+	e.check("etcd was led from elsewhere whenever kubeadm began on a node", func() error {
+		runs, err := e.hostRuns(ctx, u.began)
+		if err != nil {
+			return err
+		}
+		return led.movedAway(runs, e.lab.info.controlPlanes())
+	})
+	e.check("every node had all packages and images before the first was closed", func() error {
+		runs, err := e.hostRuns(ctx, u.began)
+		if err != nil {
+			return err
+		}
+		a, err := e.auditSince(ctx, u.began)
+		if err != nil {
+			return err
+		}
+		return fetchedBefore(runs, a, e.lab.info.nodes())
+	})
 	e.check("every minor ran on every control-plane node, in order", func() error {
 		a, err := e.auditSince(ctx, u.began)
 		if err != nil {
@@ -28,5 +51,5 @@ func haThreeMinors(ctx context.Context, e *env) error {
 	if err := e.charge(ctx, "ours", u.began, u.finished, l, failed); err != nil {
 		return err
 	}
-	return e.measure(u, failed)
+	return e.measure(ctx, u, failed)
 }

@@ -126,6 +126,7 @@ func (e *env) workloadAnswered(ctx context.Context, from, to time.Time) (failed 
 	if err != nil {
 		return -1, err
 	}
+	e.workloadGap = 0
 	var errs []error
 	if len(clients) != len(e.lab.info.Nodes) {
 		errs = append(errs, fmt.Errorf("%d clients run, want %d", len(clients), len(e.lab.info.Nodes)))
@@ -133,6 +134,7 @@ func (e *env) workloadAnswered(ctx context.Context, from, to time.Time) (failed 
 	for _, c := range clients {
 		on, l, restarts := c.pod.Spec.NodeName, c.log, c.pod.Status.ContainerStatuses[0].RestartCount
 		failed += l.failed
+		e.workloadGap = max(e.workloadGap, l.longestGap)
 		fmt.Printf("# client on %s: %d requests, %d failed, %d retried or failed, longest time without an answer %s\n",
 			on, l.requests, l.failed, len(l.complaints), l.longestGap)
 		if l.failed > 0 {
