@@ -59,7 +59,20 @@ func (e *env) during(ctx context.Context, name string, keep bool, scenario func(
 	if keep {
 		return err
 	}
-	return errors.Join(err, e.lab.down(ctx))
+	return errors.Join(err, e.end(ctx))
+}
+
+// end takes the cluster down.
+func (e *env) end(ctx context.Context) error {
+	held, err := e.lab.holds(ctx)
+	if err != nil {
+		return errors.Join(err, e.lab.down(ctx))
+	}
+	if err := e.lab.down(ctx); err != nil {
+		return err
+	}
+	e.check("taking the cluster down leaves nothing of it on this machine", func() error { return held.gone(ctx) })
+	return nil
 }
 
 func (e *env) begin(ctx context.Context, name string) (err error) {
