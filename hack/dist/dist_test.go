@@ -13,6 +13,34 @@ import (
 	"time"
 )
 
+// The manifest that is in git has to be what would be written for its version and sums: nobody edits it by hand, and a change of
+// platforms or texts reaches it.
+func TestManifestInStep(t *testing.T) {
+	have, err := os.ReadFile("../../plugins.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := parseManifest(have)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := platforms()
+	if len(read.Platforms) != len(all) {
+		t.Fatalf("it has %d platforms, want %v", len(read.Platforms), all)
+	}
+	m := newManifest(read.Version, releases)
+	for i, p := range all {
+		m.add(p, read.Platforms[i].SHA256)
+	}
+	want, err := m.render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, want) {
+		t.Errorf("plugins.yaml is not what make dist writes. It is\n%s\nwant\n%s", have, want)
+	}
+}
+
 func TestManifestReadsBack(t *testing.T) {
 	m := newManifest("v1.2.3", "https://example.org/VERSION/files")
 	for i, p := range platforms() {

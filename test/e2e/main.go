@@ -37,7 +37,7 @@ var scenarios = map[string]scenario{
 	"kill":            on("basic", kill),
 	"abort":           on("basic", abort),
 	"bundle":          on("basic", bundle, carriedBundle),
-	"operators":       on("ha", operators),
+	"operators":       on("workers", operators),
 	"faults":          on("ha", faults),
 	"ha-three-minors": on("ha", haThreeMinors),
 	"availability":    on("ha", haThreeMinors, byHand),
