@@ -45,7 +45,7 @@ type env struct {
 }
 
 // during brings up a cluster for a scenario and takes it down again, unless it is to be kept.
-func (e *env) during(ctx context.Context, name string, keep bool, scenario func(context.Context, *env) error) error {
+func (e *env) during(ctx context.Context, name string, keep func(failed bool) bool, scenario func(context.Context, *env) error) error {
 	if err := e.begin(ctx, name); err != nil {
 		return err
 	}
@@ -53,10 +53,11 @@ func (e *env) during(ctx context.Context, name string, keep bool, scenario func(
 	err := scenario(ctx, e)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
-	if err != nil || e.failed > failedBefore {
+	failed := err != nil || e.failed > failedBefore
+	if failed {
 		e.explain(ctx)
 	}
-	if keep {
+	if keep(failed) {
 		return err
 	}
 	return errors.Join(err, e.end(ctx))

@@ -23,8 +23,13 @@ type membersWatch struct {
 	atMost []string
 }
 
-// membersLook is how often each member is asked; it takes a second or more to restart one.
-const membersLook = 100 * time.Millisecond
+const (
+	// membersLook is how often each member is asked; it takes a second or more to restart one.
+	membersLook = 100 * time.Millisecond
+	// membersPatience is when one that is connected to, and says nothing, counts as down. One that was ended refuses the connection at once; a machine that
+	// is short of everything answers late.
+	membersPatience = 5 * time.Second
+)
 
 func (e *env) watchMembers(ctx context.Context) (*membersWatch, error) {
 	members := e.members()
@@ -35,7 +40,7 @@ func (e *env) watchMembers(ctx context.Context) (*membersWatch, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &membersWatch{cancel: cancel, now: map[string]bool{}, down: map[string]time.Duration{}}
 	for _, node := range slices.Sorted(maps.Keys(members)) {
-		client := &http.Client{Timeout: time.Second, Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}}
+		client := &http.Client{Timeout: membersPatience, Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}}
 		w.done.Go(func() { w.ask(ctx, node, client, members[node]+"/version") })
 	}
 	return w, nil

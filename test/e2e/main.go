@@ -50,7 +50,7 @@ func run() int {
 	names := strings.Join(slices.Sorted(maps.Keys(scenarios)), ", ")
 	chosen := flag.String("scenario", "basic", "one of "+names+" (all is basic and bad-input on one cluster, with one upgrade)")
 	name := flag.String("name", "", "name of the cluster in the lab (default e2e, or demo)")
-	keep := flag.Bool("keep", false, "leave the cluster standing")
+	keep := flag.Bool("keep", false, "leave the last cluster standing, and the first on which something failed")
 	only := flag.String("only", "", "of bad-input, only the rows whose names match this regular expression")
 	topology := flag.String("topology", "", "topology of the cluster (default: the scenario's own)")
 	seed := flag.Uint64("seed", rand.Uint64(), "chooses what is left to chance")
@@ -81,9 +81,13 @@ func run() int {
 	e := &env{tally: t, only: rows, topology: todo.topology, seed: *seed}
 	for i, part := range todo.parts {
 		last := i == len(todo.parts)-1
-		if err := e.during(ctx, *name, last && (*keep || *chosen == "demo"), part); err != nil {
+		stays := func(failed bool) bool { return last && *chosen == "demo" || *keep && (last || failed) }
+		if err := e.during(ctx, *name, stays, part); err != nil {
 			t.fail("scenario", err)
 			break
+		}
+		if *keep && t.failed > 0 {
+			break // the name is taken by the cluster that is left
 		}
 	}
 	if *chosen == "demo" && t.failed == 0 {
