@@ -71,11 +71,9 @@ type operated struct {
 	first           string
 }
 
-// run is a call that may also come from the other machine.
-func (o *operated) run(ctx context.Context, home string, args ...string) (outcome, error) {
-	c := o.upgradeCall(append(args, "-o", "json")...)
-	c.home = home
-	return o.product.run(ctx, c)
+// run is a call from this machine.
+func (o *operated) run(ctx context.Context, args ...string) (outcome, error) {
+	return o.product.run(ctx, o.upgradeCall(append(args, "-o", "json")...))
 }
 
 // kubelets gives the workers by the version of their kubelet.
@@ -111,7 +109,7 @@ func (o *operated) moved(ctx context.Context, n int) error {
 }
 
 func (o *operated) pauses(ctx context.Context) error {
-	made, err := o.run(ctx, "", append([]string{"plan", "--to", o.target(), "--pause-after", "control-plane"}, o.ignored()...)...)
+	made, err := o.run(ctx, append([]string{"plan", "--to", o.target(), "--pause-after", "control-plane"}, o.ignored()...)...)
 	if err != nil {
 		return err
 	}
@@ -121,7 +119,7 @@ func (o *operated) pauses(ctx context.Context) error {
 	if err := os.WriteFile(o.plan, []byte(made.stdout), 0o600); err != nil {
 		return fmt.Errorf("save plan: %w", err)
 	}
-	ran, err := o.run(ctx, "", "cluster", "--plan", o.plan, "--yes")
+	ran, err := o.run(ctx, "cluster", "--plan", o.plan, "--yes")
 	if err != nil {
 		return err
 	}
@@ -183,7 +181,7 @@ func (o *operated) stale(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ran, err := o.run(ctx, "", "cluster", "--plan", o.plan, "--yes")
+	ran, err := o.run(ctx, "cluster", "--plan", o.plan, "--yes")
 	if err != nil {
 		return err
 	}
@@ -279,7 +277,7 @@ func (o *operated) failsOne(ctx context.Context) error {
 }
 
 func (o *operated) selects(ctx context.Context) error {
-	ran, err := o.run(ctx, "", append([]string{"cluster", "--to", o.target(), "--yes", "--selector", "kubernetes.io/hostname=" + o.first}, o.ignored()...)...)
+	ran, err := o.run(ctx, append([]string{"cluster", "--to", o.target(), "--yes", "--selector", "kubernetes.io/hostname=" + o.first}, o.ignored()...)...)
 	if err != nil {
 		return err
 	}
