@@ -84,11 +84,13 @@ func TestArchive(t *testing.T) {
 	h.checkVersion(t)
 	t.Run("files", h.checkFiles)
 	t.Run("completion", h.checkCompletion)
+	// krew uninstalls nothing before it has an index, which people have of "krew update"; an empty one will do.
+	runIn(t, h.dir, h.env, "git", "init", "--quiet", filepath.Join(h.root, "index", "default"))
 	h.kubectl("krew", "uninstall", "upgrade")
 	if _, err := os.Stat(h.installed()); err == nil {
 		t.Errorf("%s is still there", h.installed())
 	}
-	t.Run("download", func(t *testing.T) { h.checkDownload(t, r) })
+	t.Run("download", func(t *testing.T) { newHome(t).checkDownload(t, r) })
 }
 
 func (h *home) checkVersion(t *testing.T) {
