@@ -3,6 +3,7 @@
 package etcd
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,7 +108,7 @@ func TestBadDisk(t *testing.T) {
 	})
 }
 
-// fill takes all space of the disk as soon as the work in a directory has begun.
+// fill takes all space of the disk as soon as the work in a directory has begun, and again what is freed later.
 func fill(t *testing.T, dir, file string) {
 	t.Helper()
 	stop, done := make(chan struct{}), make(chan error)
@@ -135,10 +136,19 @@ func fill(t *testing.T, dir, file string) {
 			return
 		}
 		defer f.Close()
-		for err == nil {
-			_, err = f.Write(make([]byte, 1<<16))
+		block := make([]byte, 1<<16)
+		for {
+			if _, err := f.Write(block); err != nil && !errors.Is(err, syscall.ENOSPC) {
+				done <- err
+				return
+			}
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
 		}
-		done <- nil
 	}()
 }
 
