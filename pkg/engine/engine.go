@@ -86,7 +86,7 @@ func (e *Engine) Run(ctx context.Context, p *plan.Plan) Outcome {
 func Tree(p *plan.Plan) event.Tree {
 	t := event.Tree{Title: p.Title()}
 	for _, ph := range p.Phases {
-		ep := event.Phase{ID: ph.ID, Title: ph.Title}
+		ep := event.Phase{ID: ph.ID, Title: ph.Title, Hop: ph.Hop, Parallel: ph.Parallel}
 		for _, g := range ph.Groups {
 			eg := event.Group{ID: g.ID, Title: g.Title}
 			for _, s := range g.Steps {

@@ -48,9 +48,13 @@ type Tree struct {
 
 // Phase is a part of a run whose groups may go side by side.
 type Phase struct {
-	ID     string  `json:"id"`
-	Title  string  `json:"title"`
-	Groups []Group `json:"groups"`
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	// Hop is the release that the phase leads to; empty for what belongs to none.
+	Hop string `json:"hop,omitempty"`
+	// Parallel is how many groups go side by side; less than one counts as one.
+	Parallel int     `json:"parallel,omitempty"`
+	Groups   []Group `json:"groups"`
 }
 
 // Group is a sequence of steps, usually those of one node.

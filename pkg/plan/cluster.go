@@ -83,8 +83,7 @@ func ForCluster(in Input) (*Plan, error) {
 	var work []Phase
 	for i := range b.stops {
 		s := b.at(i)
-		work = append(work, s.controlPlane()...)
-		work = append(work, s.nodes()...)
+		work = append(work, leading(s.Version.String(), slices.Concat(s.controlPlane(), s.nodes()))...)
 	}
 	for _, n := range b.everyNode() {
 		p.Nodes = append(p.Nodes, b.summary(n))
@@ -92,6 +91,7 @@ func ForCluster(in Input) (*Plan, error) {
 	if len(work) > 0 {
 		p.Reasons = slices.Concat(b.reasons, why(c, b.stops), WhatKubeadmDoes(c, in.Path, in.Options.KeepEtcd))
 		p.Phases = slices.Concat(b.prepare(), b.repository(), work, b.finish())
+		p.Components, p.Disruption = b.components(), b.disruption(p)
 	}
 	if b.err != nil {
 		return nil, b.err

@@ -158,7 +158,7 @@ func ForEtcd(in EtcdInput) (*Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		work = append(work, phases...)
+		work = append(work, leading(h.To.Bare(), phases)...)
 	}
 	if len(work) == 0 && len(in.Hops) == 0 {
 		p.Path = []version.Version{in.To}

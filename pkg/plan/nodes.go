@@ -38,6 +38,7 @@ func (s stop) nodes() []Phase {
 		return nil
 	}
 	controlPlanes, workers = s.leaderLast(controlPlanes), s.draining(workers)
+	s.firstWorker(workers)
 	var out []Phase
 	if len(controlPlanes)+len(workers) > 1 {
 		out = append(out, s.mark(slices.Concat(controlPlanes, workers)))

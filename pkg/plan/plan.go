@@ -38,6 +38,10 @@ type Plan struct {
 	Leaders cluster.Leaders `json:"leaders,omitzero"`
 	// Reasons say why the plan is as it is: the order of nodes, how often they are drained.
 	Reasons []string `json:"reasons,omitempty"`
+	// Components are the parts of Kubernetes and what becomes of each.
+	Components []Component `json:"components,omitempty"`
+	// Disruption says in sentences what users of the cluster have to expect.
+	Disruption []string `json:"disruption,omitempty"`
 	// Etcd is set in a plan of EtcdKind.
 	Etcd *EtcdPlan `json:"etcd,omitempty"`
 	// Nodes says for every node where it stands and where it goes.
@@ -92,8 +96,10 @@ type SourceEdit struct {
 
 // Phase is a part of the plan. Its groups go side by side, at most Parallel of them at once.
 type Phase struct {
-	ID       string `json:"id"`
-	Title    string `json:"title"`
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	// Hop is the release that the phase leads to; empty for what belongs to none.
+	Hop      string `json:"hop,omitempty"`
 	Parallel int    `json:"parallel"`
 	// MaxFailures is how many groups may fail before no other one is started; those that run are let finish.
 	MaxFailures int     `json:"maxFailures,omitempty"`
@@ -186,10 +192,10 @@ func (p *Plan) seal() error {
 }
 
 // digested is the plan without what says nothing of what is done: how this machine reaches the cluster and where a bundle lies on it, and the pods that a
-// drain would move now. They have other names an hour later, and the drain takes those that it finds.
+// drain would move now, with what is told of them. They have other names an hour later, and the drain takes those that it finds.
 func (p *Plan) digested() Plan {
 	out := *p
-	out.Digest = ""
+	out.Digest, out.Disruption = "", nil
 	out.Cluster = ClusterRef{UID: p.Cluster.UID}
 	out.Options.PackagesFrom, out.Options.ImagesFrom = p.Options.PackagesFrom.digested(), p.Options.ImagesFrom.digested()
 	out.Nodes = slices.Clone(p.Nodes)

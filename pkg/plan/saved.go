@@ -6,6 +6,23 @@ import (
 	"fmt"
 )
 
+// KindOf tells which kind of plan there is in a text; empty for none.
+func KindOf(saved []byte) string {
+	var doc struct {
+		Kind string `json:"kind"`
+		Plan *struct {
+			Kind string `json:"kind"`
+		} `json:"plan"`
+	}
+	if err := json.Unmarshal(saved, &doc); err != nil {
+		return ""
+	}
+	if doc.Plan != nil {
+		return doc.Plan.Kind
+	}
+	return doc.Kind
+}
+
 // Read reads a saved plan of a kind: one by itself, or the report of "kubectl upgrade plan -o json" that holds it. A plan whose digest is
 // not that of its content was changed by hand, and nobody has ever been shown it.
 func Read(saved []byte, kind string) (*Plan, error) {

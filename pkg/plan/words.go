@@ -27,6 +27,14 @@ func without(m map[string]string, key string) map[string]string {
 	return out
 }
 
+// leading says of phases which release they lead to.
+func leading(hop string, phases []Phase) []Phase {
+	for i := range phases {
+		phases[i].Hop = hop
+	}
+	return phases
+}
+
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func dashed(s string) string { return strings.ReplaceAll(s, " ", "-") }

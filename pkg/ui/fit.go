@@ -59,10 +59,10 @@ func collapse(rows []row, hidden []bool) []row {
 	var out []row
 	for from := 0; from < len(rows); {
 		to := from
-		for to < len(rows) && hidden[to] && rows[to].depth == rows[from].depth {
+		for to < len(rows) && hidden[to] && rows[to].depth == rows[from].depth && rows[to].what == rows[from].what {
 			to++
 		}
-		if to-from < 2 { // a line that counts one would take as much room as the one
+		if to-from < 2 { // a line that counts would take as much room as the one
 			to = from + 1
 			out = append(out, rows[from])
 		} else {
@@ -75,13 +75,13 @@ func collapse(rows []row, hidden []bool) []row {
 
 func count(rows []row) row {
 	done := !slices.ContainsFunc(rows, func(r row) bool { return r.state != event.Done && r.state != event.Already })
-	what := ""
-	if rows[0].depth == 0 {
-		what = " phases"
+	n := 0
+	for _, r := range rows {
+		n += max(1, r.count)
 	}
-	text := fmt.Sprintf("  %d more%s", len(rows), what)
+	text := fmt.Sprintf("  %d more%s", n, rows[0].what)
 	if done {
-		text = fmt.Sprintf("  %d%s done", len(rows), what)
+		text = fmt.Sprintf("  %d%s done", n, rows[0].what)
 	}
 	return row{depth: rows[0].depth, line: line{{text: text}}}
 }

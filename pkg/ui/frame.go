@@ -11,7 +11,11 @@ import (
 // Frame draws the model as it is at a time, in at most height lines of less than width columns.
 // It is pure: the same model and time give the same picture.
 func (l Look) Frame(m *Model, width, height int, now time.Time) []string {
-	rows := fit(l.rows(m, now), height)
+	// A window that has room for them shows every step of the nodes that are worked on.
+	rows := l.draw(m, now, true)
+	if len(rows) > height {
+		rows = fit(l.draw(m, now, false), height)
+	}
 	out := make([]string, 0, len(rows))
 	for _, r := range rows {
 		// The last column stays free: a terminal that wraps there would make two lines of one.
@@ -27,6 +31,9 @@ type row struct {
 	depth int
 	rank  rank
 	state event.State
+	// count is how many of what are in the line; zero counts as one.
+	count int
+	what  string
 }
 
 // rank says which rows go first when there is not enough room: the lowest.
@@ -45,43 +52,94 @@ const (
 	fixed                  // the title, failures, what the run waits for
 )
 
-// rows draws everything that there may be room for.
-func (l Look) rows(m *Model, now time.Time) []row {
+// drawing is one picture in the making.
+type drawing struct {
+	Look
+	*Model
+	estimate
+	now time.Time
+	// steps has every step of the nodes that are worked on drawn, too.
+	steps bool
+}
+
+// draw draws everything that there may be room for.
+func (l Look) draw(m *Model, now time.Time, steps bool) []row {
+	d := drawing{l, m, learn(m), now, steps}
 	var out []row
 	if !m.Started.IsZero() {
-		out = append(out, l.title(m, now))
+		out = append(out, d.title())
 	}
-	for _, p := range m.Tree.Phases {
-		out = append(out, l.phase(m, p, now)...)
-	}
+	out = append(out, d.hops()...)
 	if m.Waiting.For != "" {
 		out = append(out, row{rank: fixed, line: line{l.mark(event.Running, now), {text: " waiting for " + clean(m.Waiting.For)}, l.since(m.Waiting.Since, now)}})
 	}
 	return out
 }
 
-func (l Look) title(m *Model, now time.Time) row {
-	ln := line{{text: clean(m.Tree.Title), style: l.Palette.Title}}
+func (d drawing) title() row {
+	ln := line{{text: clean(d.Tree.Title), style: d.Palette.Title}}
 	switch {
-	case m.Ended.IsZero():
-		ln = append(ln, l.since(m.Started, now))
-	case m.Error != "":
-		ln = append(ln, span{"  stopped after " + short(m.Took), l.Palette.Failed})
+	case d.Ended.IsZero():
+		ln = append(ln, d.since(d.Started, d.now))
+		if sum(d.all()).state == event.Running {
+			ln = append(ln, d.left(d.run(d.Model, d.now))...)
+		}
+	case d.Error != "":
+		ln = append(ln, span{"  stopped after " + short(d.Took), d.Palette.Failed})
 	default:
-		ln = append(ln, span{"  done in " + short(m.Took), l.Palette.Done})
+		ln = append(ln, span{"  done in " + short(d.Took), d.Palette.Done})
 	}
 	return row{rank: fixed, line: ln}
 }
 
-// phase draws one line for a phase that is done or not begun, and the nodes of one that is worked on.
-func (l Look) phase(m *Model, p event.Phase, now time.Time) []row {
-	s := sum(m.ofPhase(p))
-	head := row{state: s.state, line: line{l.mark(s.state, now), {text: " " + clean(p.Title)}}}
-	open := s.state == event.Running || s.state == event.Failed || s.state == event.Skipped && s.touched
-	if !open && len(p.Groups) > 1 {
-		head.line = append(head.line, span{fmt.Sprintf("  %d nodes", len(p.Groups)), l.Palette.Faint})
+// hops draws the phases, those of a release of the way below a line for it where the way has more than one.
+func (d drawing) hops() []row {
+	releases := map[string]bool{}
+	for _, p := range d.Tree.Phases {
+		releases[p.Hop] = releases[p.Hop] || p.Hop != ""
 	}
-	head.line = append(head.line, l.ending(s, now)...)
+	delete(releases, "")
+	var out []row
+	for from := 0; from < len(d.Tree.Phases); {
+		to := from + 1
+		hop := d.Tree.Phases[from].Hop
+		if hop == "" || len(releases) < 2 {
+			out = append(out, d.drawPhase(d.Tree.Phases[from], 0)...)
+			from = to
+			continue
+		}
+		for to < len(d.Tree.Phases) && d.Tree.Phases[to].Hop == hop {
+			to++
+		}
+		out = append(out, d.hop(hop, d.Tree.Phases[from:to])...)
+		from = to
+	}
+	return out
+}
+
+func (d drawing) hop(name string, phases []event.Phase) []row {
+	var all []*Step
+	for _, p := range phases {
+		all = append(all, d.ofPhase(p)...)
+	}
+	head, open := d.head(clean(name), sum(all), 0)
+	if !open && len(phases) > 1 {
+		head.line = append(head.line, span{fmt.Sprintf("  %d phases", len(phases)), d.Palette.Faint})
+	}
+	head.line = append(head.line, d.ending(sum(all), d.now)...)
+	out := []row{head}
+	for _, p := range phases {
+		if open {
+			out = append(out, d.drawPhase(p, 1)...)
+		}
+	}
+	return out
+}
+
+// head begins the line of a phase, or of a release. It is open while something below it is to be seen.
+func (d drawing) head(title string, s summary, depth int) (head row, open bool) {
+	head = row{depth: depth, state: s.state, what: " phases", line: line{d.mark(s.state, d.now), {text: " " + title}}}
+	open = s.state == event.Running || s.state == event.Failed || s.state == event.Skipped && s.touched
 	switch {
 	case open:
 		head.rank = heading
@@ -90,51 +148,38 @@ func (l Look) phase(m *Model, p event.Phase, now time.Time) []row {
 	default:
 		head.rank = farPhase
 	}
-	out := []row{head}
-	if !open {
-		return out
-	}
-	next := true
-	for _, g := range p.Groups {
-		rows := l.group(m, g, now)
-		if rows[0].rank == farGroup && next {
-			rows[0].rank, next = nextGroup, false
-		}
-		out = append(out, rows...)
-	}
-	return out
+	return head, open
 }
 
-// group draws a node: its step while it is worked on, and below what that waits for, or why it failed.
-func (l Look) group(m *Model, g event.Group, now time.Time) []row {
-	s := sum(m.of(g))
-	out := []row{{depth: 1, state: s.state, line: line{l.mark(s.state, now), {text: " " + clean(g.Title)}}}}
-	switch {
-	case s.current != nil:
-		c := s.current
-		out[0].rank = aliveGroup
-		out[0].line = append(out[0].line, span{text: "  " + clean(c.Title)}, span{fmt.Sprintf("  %d/%d", s.nth, len(g.Steps)), l.Palette.Faint})
-		if c.State == event.Failed {
-			out[0].rank = fixed
-			out[0].line = append(out[0].line, span{"  failed after " + short(c.Took), l.Palette.Failed})
-			if c.Error != "" {
-				out = append(out, row{depth: 3, rank: fixed, line: line{{clean(c.Error), l.Palette.Failed}}})
-			}
-			break
+// drawPhase draws one line for a phase that is done or not begun, and the nodes of one that is worked on.
+func (d drawing) drawPhase(p event.Phase, depth int) []row {
+	s := sum(d.ofPhase(p))
+	head, open := d.head(clean(p.Title), s, depth)
+	if n := len(p.Groups); n > 1 {
+		text := fmt.Sprintf("  %d nodes", n)
+		if open {
+			text = fmt.Sprintf("  %d/%d nodes", d.finished(p), n)
 		}
-		out[0].line = append(out[0].line, l.since(c.Started, now))
-		if c.Waiting.For != "" {
-			out = append(out, row{depth: 3, rank: detail, line: line{{"waiting for " + clean(c.Waiting.For), l.Palette.Warning}, l.since(c.Waiting.Since, now)}})
-		}
-	case s.state == event.Pending, s.state == event.Skipped && !s.touched:
-		out[0].rank = farGroup
-	case s.state == event.Running:
-		out[0].rank = aliveGroup
-	default:
-		out[0].rank = doneGroup
-		out[0].line = append(out[0].line, l.ending(s, now)...)
+		head.line = append(head.line, span{text, d.Palette.Faint})
 	}
-	return out
+	head.line = append(head.line, d.ending(s, d.now)...)
+	if !open {
+		return []row{head}
+	}
+	if s.state == event.Running && len(p.Groups) > 1 {
+		head.line = append(head.line, d.left(d.phase(d.Model, p, d.now))...)
+	}
+	return append([]row{head}, d.groups(p, depth+1)...)
+}
+
+func (d drawing) finished(p event.Phase) int {
+	n := 0
+	for _, g := range p.Groups {
+		if s := sum(d.of(g)).state; s == event.Done || s == event.Already {
+			n++
+		}
+	}
+	return n
 }
 
 // ending says how long something took, or goes on already.
@@ -149,6 +194,14 @@ func (l Look) ending(s summary, now time.Time) line {
 		return line{l.since(s.began, now)}
 	}
 	return line{l.time(s.ended.Sub(s.began))}
+}
+
+// left says how long the rest takes, where that is known.
+func (l Look) left(d time.Duration, known bool) line {
+	if !known || d <= 0 {
+		return nil
+	}
+	return line{{", about " + about(d) + " left", l.Palette.Faint}}
 }
 
 // since counts whole seconds: tenths that race catch the eye for nothing.

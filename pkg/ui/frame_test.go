@@ -44,6 +44,38 @@ func finished() *script {
 	return s.emit(event.RunFinished{Time: s.now, Took: s.now.Sub(start)})
 }
 
+// climbing is a climb in its second release, with the first two workers done, two at work and the rest still to come.
+func climbing(workers int) *script {
+	t := climb(workers, 2)
+	s := newScript(t).phase(t.Phases[0], 2*time.Second).phase(t.Phases[1], 20*time.Second).phase(t.Phases[2], 20*time.Second)
+	for _, n := range []string{"w-1", "w-2"} {
+		for i, st := range []string{"cordon", "drain", "kubelet", "ready", "uncordon"} {
+			s.do(time.Duration(i)*4*time.Second, "1.34/nodes/w-1/"+n+"/"+st)
+		}
+	}
+	for _, n := range []string{"w-3", "w-4"} {
+		s.do(0, "1.34/nodes/w-1/"+n+"/cordon").begin("1.34/nodes/w-1/" + n + "/drain")
+	}
+	return s.wait(3 * time.Second)
+}
+
+// crowd is a climb whose workers all go at once.
+func crowd(workers int) *script {
+	t := climb(workers, workers)
+	s := newScript(t).phase(t.Phases[0], time.Second).phase(t.Phases[1], time.Second).phase(t.Phases[2], time.Second)
+	for _, n := range names(workers) {
+		s.do(0, "1.34/nodes/w-1/"+n+"/cordon").begin("1.34/nodes/w-1/" + n + "/drain")
+	}
+	return s.waiting("1.34/nodes/w-1/w-9/drain", "pod shop/db-0").wait(9 * time.Second)
+}
+
+// firstHop is a climb whose first control-plane node is at work.
+func firstHop() *script {
+	t := climb(4, 1)
+	s := newScript(t).phase(t.Phases[0], 2*time.Second)
+	return s.do(20*time.Second, "1.33/control-plane/cp-1/kubeadm").begin("1.33/control-plane/cp-1/node").wait(5 * time.Second)
+}
+
 func TestFrame(t *testing.T) {
 	for _, c := range []struct {
 		name          string
@@ -58,6 +90,12 @@ func TestFrame(t *testing.T) {
 		{"half-ascii", half(4), 80, 24, Look{ASCII: true}},
 		{"half-colours", half(4), 80, 24, Look{Palette: Colours()}},
 		{"half-narrow", half(4), 30, 24, Look{}},
+		{"half-many", half(40), 80, 24, Look{}},
+		{"climb-first", firstHop(), 80, 24, Look{}},
+		{"climb", climbing(6), 80, 30, Look{}},
+		{"climb-many", climbing(40), 80, 24, Look{}},
+		{"climb-many-low", climbing(40), 80, 12, Look{}},
+		{"climb-crowd", crowd(40), 80, 24, Look{}},
 		{"half-low", half(40), 80, 10, Look{}},
 		{"half-lower", half(40), 80, 7, Look{}},
 		{"half-still-lower", half(40), 80, 5, Look{}},
@@ -83,7 +121,7 @@ func TestFrame(t *testing.T) {
 
 // However small the window, the picture fits and says something as long as there is a line for it.
 func TestFrameFitsEverywhere(t *testing.T) {
-	for name, s := range map[string]*script{"half": half(40), "failed": failed(), "finished": finished()} {
+	for name, s := range map[string]*script{"half": half(40), "failed": failed(), "finished": finished(), "climb": climbing(40), "crowd": crowd(9)} {
 		m := s.model()
 		for height := range 60 {
 			for _, width := range []int{1, 2, 7, 20, 80} {
@@ -101,26 +139,38 @@ func TestFrameFitsEverywhere(t *testing.T) {
 	}
 }
 
+// However many nodes share a line, and however low the window is, every node of a phase that is worked on is named or counted.
 func TestFrameCountsEveryNode(t *testing.T) {
-	s := half(40)
-	m := s.model()
-	for height := 9; height < 50; height++ {
-		total := 0
-		for _, l := range (Look{}).Frame(m, 80, height, s.now) {
-			var n int
-			f := strings.Fields(l)
-			switch {
-			case strings.HasPrefix(l, "    ") && len(f) == 2 && (f[1] == "more" || f[1] == "done"):
-				if _, err := fmt.Sscan(f[0], &n); err != nil {
-					t.Fatal(err)
+	for name, c := range map[string]struct {
+		s     *script
+		depth int
+		nodes int
+	}{"half": {half(40), 1, 41}, "climb": {climbing(40), 2, 40}, "crowd": {crowd(40), 2, 40}} {
+		m := c.s.model()
+		for height := 12; height < 70; height++ {
+			total := 0
+			for _, l := range (Look{}).Frame(m, 80, height, c.s.now) {
+				var n int
+				f := strings.Fields(strings.TrimPrefix(l, strings.Repeat("  ", c.depth)))
+				switch deep := !strings.HasPrefix(l, strings.Repeat("  ", c.depth)); {
+				case deep || len(f) < 2:
+				case len(f) == 2 && (f[1] == "more" || f[1] == "done"):
+					if _, err := fmt.Sscan(f[0], &n); err != nil {
+						t.Fatal(err)
+					}
+					total += n
+				case strings.Contains(l, " and ") && strings.Contains(l, " more"):
+					if _, err := fmt.Sscan(f[4], &n); err != nil {
+						t.Fatalf("%q: %v", l, err)
+					}
+					total += n + 2
+				case f[1] == "cp-1" || strings.HasPrefix(f[1], "w-"):
+					total++
 				}
-				total += n
-			case strings.HasPrefix(l, "  ") && len(f) > 1 && (f[1] == "cp-1" || strings.HasPrefix(f[1], "w-")):
-				total++
 			}
-		}
-		if total != 41 {
-			t.Errorf("height %d shows or counts %d nodes of 41", height, total)
+			if total != c.nodes {
+				t.Errorf("%s: height %d shows or counts %d nodes of %d:\n%s", name, height, total, c.nodes, strings.Join(Look{}.Frame(m, 80, height, c.s.now), "\n"))
+			}
 		}
 	}
 }

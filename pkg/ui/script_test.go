@@ -33,6 +33,29 @@ func tree(workers int) event.Tree {
 	return t
 }
 
+// climb is a run over two releases, with three control-plane nodes and some workers that go side by side.
+func climb(workers, parallel int) event.Tree {
+	t := event.Tree{Title: "Upgrade v1.32.9 to v1.34.2"}
+	phase := func(hop, id, title string, parallel int, nodes []string, steps ...string) {
+		p := event.Phase{ID: id, Title: title, Hop: hop, Parallel: parallel}
+		for _, n := range nodes {
+			g := event.Group{ID: id + "/" + n, Title: n}
+			for _, s := range steps {
+				g.Steps = append(g.Steps, event.Step{ID: g.ID + "/" + s, Title: s})
+			}
+			p.Groups = append(p.Groups, g)
+		}
+		t.Phases = append(t.Phases, p)
+	}
+	masters := []string{"cp-1", "cp-2", "cp-3"}
+	phase("", "prepare", "Fetch packages and images", 3, append(masters, names(workers)...), "packages", "images")
+	phase("v1.33.6", "1.33/control-plane", "Control plane to v1.33.6", 1, masters, "kubeadm", "node", "ready")
+	phase("v1.34.2", "1.34/control-plane", "Control plane to v1.34.2", 1, masters, "kubeadm", "node", "ready")
+	phase("v1.34.2", "1.34/nodes/w-1", "Workers to v1.34.2", parallel, names(workers), "cordon", "drain", "kubelet", "ready", "uncordon")
+	phase("", "finish", "Finish", 1, []string{"cluster"}, "verify")
+	return t
+}
+
 func names(workers int) []string {
 	var out []string
 	for i := range workers {

@@ -45,7 +45,7 @@ func TestTreeFailure(t *testing.T) {
 		v.Emit(event.Waiting{Time: time.Now()})
 		v.Close()
 		got := term.text()
-		for _, want := range []string{": failed after 1s: exit status 100\n    | E: no space left\n", "✗ cp-1  pull images  2/2  failed after 1s\n", "stopped after 1s\n"} {
+		for _, want := range []string{": failed after 1s: exit status 100\n    | E: no space left\n", "    ✗ pull images  failed after 1s\n", "stopped after 1s\n"} {
 			if strings.Count(got, want) != 1 {
 				t.Errorf("want %q once in\n%s", want, got)
 			}
