@@ -15,6 +15,8 @@ type maker struct {
 	spec
 	bundle
 	binary, version string
+	// contents lists what a program was made of; nil for no list.
+	contents func(path, name, version string) ([]byte, error)
 }
 
 func forArch(path, arch string) string { return strings.ReplaceAll(path, "{arch}", arch) }
@@ -68,6 +70,13 @@ func (m maker) image(platform *v1.Platform) (v1.Image, error) {
 // parts are the image's layers. Our own program, which changes most often, is the last.
 func (m maker) parts(arch string) ([]layer, error) {
 	own := layer{comment: "add " + m.Path, entries: []entry{{path: m.Path, source: forArch(m.binary, arch)}}}
+	if m.contents != nil {
+		list, err := m.contents(forArch(m.binary, arch), m.name, m.version)
+		if err != nil {
+			return nil, err
+		}
+		own.entries = append(own.entries, entry{path: "/usr/share/sbom/" + m.name + ".cdx.json", data: list})
+	}
 	var parts []layer
 	if m.Etcd != "" {
 		var err error

@@ -72,6 +72,9 @@ func programs(t *testing.T) maker {
 		}
 	}
 	return maker{binary: filepath.Join(dir, "program-{arch}"),
+		contents: func(path, name, version string) ([]byte, error) {
+			return []byte("what " + name + " is made of: " + strings.TrimPrefix(filepath.Base(path), "program-")), nil
+		},
 		bundle: bundle{releases: write(filepath.Join(dir, "releases.yaml"), list.String()), dir: filepath.Join(dir, "{arch}")}}
 }
 
@@ -152,6 +155,7 @@ func files(t *testing.T, img v1.Image) map[string]string {
 // TestEtcd wants what was asked for and nothing else: no shell, above all.
 func TestEtcd(t *testing.T) {
 	common := map[string]string{"usr": "755 ", "usr/local": "755 ", "usr/local/bin": "755 ", "usr/local/bin/etcd-migrate": "755 \x7fELF and the rest for arm64",
+		"usr/share": "755 ", "usr/share/sbom": "755 ", "usr/share/sbom/etcd-migrate.cdx.json": "644 what etcd-migrate is made of: arm64",
 		"usr/local/bin/migrate": "777 etcd-migrate", "usr/local/bin/migrate-if-needed.sh": "777 etcd-migrate"}
 	for _, c := range []struct{ hops, versions []string }{
 		{nil, []string{"3.4.16", "3.5.35", "3.6.16"}}, {[]string{"3.5", "3.4.16"}, []string{"3.4.16", "3.5.35"}}, {[]string{"3.4"}, []string{"3.4.16"}},
@@ -217,6 +221,16 @@ func TestTargets(t *testing.T) {
 	defer srv.Close()
 	dir, m := t.TempDir(), programs(t)
 	ref := strings.TrimPrefix(srv.URL, "http://") + "/etcd-migrate:test"
+	// Any Go program tells what it is made of; stand-ins do not.
+	self, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		if err := os.WriteFile(forArch(m.binary, arch), append(self, arch...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	common := []string{"--image", etcdImage, "--binary", m.binary, "--etcd", m.dir, "--releases", m.releases}
 	both := []string{"--platform", "linux/amd64,linux/arm64"}
 	for _, args := range [][]string{

@@ -20,6 +20,7 @@ type entry struct {
 	path   string // in the image
 	source string // on this machine
 	link   string // where it leads to, for a link
+	data   []byte // what is in it, for a text that is no file on this machine
 }
 
 // layer is a part of the image that changes as a whole.
@@ -71,6 +72,15 @@ func (e entry) write(w *tar.Writer) error {
 		h := header(e.path, 0o777, tar.TypeSymlink)
 		h.Linkname = e.link
 		return w.WriteHeader(h)
+	}
+	if e.data != nil {
+		h := header(e.path, 0o644, tar.TypeReg)
+		h.Size = int64(len(e.data))
+		if err := w.WriteHeader(h); err != nil {
+			return err
+		}
+		_, err := w.Write(e.data)
+		return err
 	}
 	f, err := os.Open(e.source)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/pflag"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/hack/sbom"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -22,7 +24,7 @@ func run(args []string) int {
 }
 
 func build(args []string) error {
-	var m maker
+	m := maker{contents: sbom.Of}
 	var t target
 	flags := pflag.NewFlagSet("image", pflag.ContinueOnError)
 	image := flags.String("image", "", "folder of the image.yaml, such as images/host-agent")
