@@ -76,7 +76,7 @@ func (a *abort) do(ctx context.Context) error {
 	slices.Sort(a.back)
 	a.back = slices.Compact(a.back)
 	opts.Command = a.command()
-	v := newView(a.in)
+	v := a.view()
 	defer v.Close()
 	warn := func(text string) { v.Emit(event.Notice{Time: time.Now(), Warning: true, Text: text}) }
 	client, err := kube.New(a.flags, warn)
@@ -94,6 +94,7 @@ func (a *abort) do(ctx context.Context) error {
 		a.report.Findings, a.report.Plan, a.report.To = p.Findings, p.Plan, p.To
 	}
 	a.showAbort(v, p)
+	a.streamPlan()
 	if err != nil {
 		return err
 	}
@@ -121,12 +122,8 @@ func (a *abort) showAbort(v ui.View, p *upgrade.Prepared) {
 	}
 	v.Pause(func() {
 		report.Findings(a.in.ErrOut, p.Findings)
-		out := a.in.Out
-		if a.output == "json" {
-			out = a.in.ErrOut
-		}
 		if p.Plan != nil {
-			report.Abort(out, p.Plan)
+			report.Abort(a.text(), p.Plan)
 		}
 	})
 }

@@ -39,11 +39,11 @@ func newClusterWith(r *runner, flags *genericclioptions.ConfigFlags) *cobra.Comm
 			kubectl upgrade cluster --to v1.34.2 --dry-run
 
 			# Have a plan looked through, and run that and nothing else
-			kubectl upgrade plan --to v1.34.2 -o json > plan.json
-			kubectl upgrade cluster --plan plan.json
+			kubectl upgrade plan --to v1.34.2 --save plan.json
+			kubectl upgrade apply plan.json
 
-			# Upgrade without asking, and keep the report
-			kubectl upgrade cluster --to v1.34.2 --yes -o json > report.json`),
+			# Upgrade without asking, and keep a report to look at and one for programs
+			kubectl upgrade cluster --to v1.34.2 --yes --report upgrade.html --report upgrade.json`),
 		Annotations: reports(clusterReport),
 		Args:        cobra.NoArgs,
 		RunE:        func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
@@ -75,13 +75,14 @@ func newPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command
 			# What can this cluster be upgraded to, and how
 			kubectl upgrade plan
 
-			# The plan for a version, to be run later with "kubectl upgrade cluster --plan plan.json"
-			kubectl upgrade plan --to v1.34.2 -o json > plan.json`),
+			# The plan for a version, to be run later with "kubectl upgrade apply plan.json"
+			kubectl upgrade plan --to v1.34.2 --save plan.json`),
 		Annotations: reports(clusterReport),
 		Args:        cobra.NoArgs,
 		RunE:        func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
 	cmd.Flags().StringVar(&r.to, "to", "", "The Kubernetes version to plan for, such as v1.34.2.")
+	r.addSave(cmd.Flags())
 	r.add(cmd.Flags())
 	releases(cmd, r.flags)
 	return cmd

@@ -110,8 +110,8 @@ func newEtcdPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Com
 			# What can etcd be upgraded to, and how
 			kubectl upgrade etcd plan
 
-			# The plan for a release, to be run later with "kubectl upgrade etcd --plan plan.json"
-			kubectl upgrade etcd plan --to 3.6 -o json > plan.json`),
+			# The plan for a release, to be run later with "kubectl upgrade apply plan.json"
+			kubectl upgrade etcd plan --to 3.6 --save plan.json`),
 		Annotations: reports(etcdReport),
 		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -119,6 +119,7 @@ func newEtcdPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Com
 		},
 	}
 	cmd.Flags().StringVar(&e.to, "to", "", "The release to plan for, such as 3.6 or 3.6.11.")
+	e.addSave(cmd.Flags())
 	e.addEtcd(cmd.Flags())
 	etcdMinors(cmd)
 	return cmd
@@ -239,10 +240,14 @@ func (e *etcd) do(ctx context.Context) error {
 			return e.explainStale(v, stale)
 		}
 		e.showEtcd(v, p)
+		e.streamPlan()
 		if err != nil {
 			return err
 		}
 		e.report.From, e.empty = p.Plan.From, p.Plan.Empty()
+		if err := e.keepPlan(v); err != nil {
+			return err
+		}
 		if e.dryRun {
 			return nil
 		}
@@ -259,7 +264,7 @@ func (e *etcd) do(ctx context.Context) error {
 
 // with makes what every command works with, and takes it away again.
 func (r *runner) with(ctx context.Context, opts upgrade.Options, do func(*kube.Client, *upgrade.Upgrade, ui.View) error) error {
-	v := newView(r.in)
+	v := r.view()
 	defer v.Close()
 	warn := func(text string) { v.Emit(event.Notice{Time: time.Now(), Warning: true, Text: text}) }
 	client, err := kube.New(r.flags, warn)
@@ -282,10 +287,7 @@ func (e *etcd) showEtcd(v ui.View, p *upgrade.Prepared) {
 	}
 	v.Pause(func() {
 		report.Findings(e.in.ErrOut, p.Findings)
-		out := e.in.Out
-		if e.output == "json" {
-			out = e.in.ErrOut
-		}
+		out := e.text()
 		switch {
 		case p.Plan != nil:
 			report.OfferedEtcd(out, p.Offered)

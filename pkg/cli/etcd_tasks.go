@@ -59,11 +59,12 @@ func (e *etcd) status(ctx context.Context) error {
 			e.report.Members = p.Cluster.Etcd.Members
 		}
 		v.Pause(func() {
-			if e.output == "" && e.report.Members != nil {
+			if !e.machine() && e.report.Members != nil {
 				report.EtcdMembers(e.in.Out, p.Cluster.Etcd)
 			}
 			report.Findings(e.in.ErrOut, p.Findings)
 		})
+		e.streamPlan()
 		if err == nil && preflight.Blocked(p.Findings) {
 			return &upgrade.BlockedError{Findings: p.Findings}
 		}
@@ -151,6 +152,7 @@ func (e *etcd) task(ctx context.Context, prepare func(*upgrade.Upgrade) func(con
 		if p != nil {
 			e.report.Findings, e.report.Plan = p.Findings, p.Plan
 			v.Pause(func() { report.Findings(e.in.ErrOut, p.Findings) })
+			e.streamPlan()
 		}
 		if err != nil {
 			return err
@@ -161,7 +163,7 @@ func (e *etcd) task(ctx context.Context, prepare func(*upgrade.Upgrade) func(con
 		}
 		e.report.Steps, e.report.Etcd = outcome.Steps, etcdDone(u)
 		err = e.ended(outcome)
-		if e.output == "" && e.report.Etcd != nil {
+		if !e.machine() && e.report.Etcd != nil {
 			v.Pause(func() { report.WriteEtcdDone(e.in.Out, e.report.Etcd) })
 		}
 		return err
@@ -169,8 +171,11 @@ func (e *etcd) task(ctx context.Context, prepare func(*upgrade.Upgrade) func(con
 }
 
 func newEtcdDowngrade(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command {
-	e := &etcd{runner: runner{in: in, flags: flags, verb: "etcd downgrade", needTo: true}}
-	e.downgrade = true
+	return newEtcdDowngradeWith(&etcd{runner: runner{in: in}}, flags)
+}
+
+func newEtcdDowngradeWith(e *etcd, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	e.flags, e.verb, e.needTo, e.downgrade = flags, "etcd downgrade", true, true
 	cmd := &cobra.Command{
 		Use:                   "downgrade --to VERSION",
 		DisableFlagsInUseLine: true,
@@ -192,6 +197,7 @@ func newEtcdDowngrade(in Invocation, flags *genericclioptions.ConfigFlags) *cobr
 	}
 	e.typed = cmd.Flags()
 	cmd.Flags().StringVar(&e.to, "to", "", "The release to go back to, such as 3.5 or 3.5.35. (required)")
+	e.addSave(cmd.Flags())
 	cmd.Flags().BoolVarP(&e.yes, "yes", "y", false, "Do not ask for confirmation of the plan.")
 	cmd.Flags().BoolVar(&e.dryRun, "dry-run", false, "Stop after the plan.")
 	cmd.Flags().BoolVar(&e.noProbe, "no-probe", false, "Do not measure whether the API endpoint answers during the downgrade.")

@@ -20,6 +20,8 @@ import (
 type upgradeFlags struct {
 	to               string
 	output           string
+	events           string
+	reports          []string
 	agentImage       string
 	agentPullPolicy  string
 	agentPullSecrets []string
@@ -49,9 +51,14 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	fs.IntVar(&f.maxFailures, "max-failures", 0, "How many workers may fail before no other one is started. Those that have been started are finished.")
 	fs.StringVar(&f.pauseAfter, "pause-after", "", "Stop after: control-plane, first-worker or every-node. The same command goes on.")
 	fs.StringVar(&f.etcd, "etcd", "kubeadm", "Who sees to the etcd that kubeadm runs: kubeadm takes it to the release that it comes with, keep leaves it as it is, to be upgraded by 'kubectl upgrade etcd'.")
+	f.addOrigins(fs)
+	fs.StringSliceVar(&f.ignoreKubeadm, "kubeadm-ignore-preflight-errors", nil, "Checks of kubeadm's own preflight that may fail, as its --ignore-preflight-errors.")
+}
+
+// addOrigins adds where packages and images come from.
+func (f *upgradeFlags) addOrigins(fs *pflag.FlagSet) {
 	fs.StringVar(&f.packagesFrom, "packages-from", "", "Where packages come from instead of the nodes' repositories: the folder of a bundle, or an image that carries one (oci://REFERENCE). See 'kubectl upgrade bundle'.")
 	fs.StringVar(&f.imagesFrom, "images-from", "", "Where images come from instead of the registry that they are named after: the folder of a bundle, an image that carries one (oci://REFERENCE), or a registry (such as registry.example:5000/k8s), which becomes imageRepository in kubeadm's configuration.")
-	fs.StringSliceVar(&f.ignoreKubeadm, "kubeadm-ignore-preflight-errors", nil, "Checks of kubeadm's own preflight that may fail, as its --ignore-preflight-errors.")
 }
 
 // addCommon adds what every command needs that works on nodes: output, agent and drains.
@@ -62,7 +69,9 @@ func (f *upgradeFlags) addCommon(fs *pflag.FlagSet) {
 
 // addAgent adds what every command needs that sends an agent.
 func (f *upgradeFlags) addAgent(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.output, "output", "o", "", "Output format: json, or nothing for text. With json, standard output has one report and nothing else.")
+	fs.StringVarP(&f.output, "output", "o", "", "Output format: json, yaml, or nothing for text. With either, standard output has one report and nothing else.")
+	fs.StringVar(&f.events, "events", "", "With json, standard output has what happens as it happens, one JSON object a line, and nothing else. See docs/events.md.")
+	fs.StringArrayVar(&f.reports, "report", nil, "File to write the report to at the end, whatever happens: .html, .md or .json. May be given more than once.")
 	fs.StringVar(&f.agentImage, "agent-image", buildinfo.AgentImage(), "Image of the agent that does the work on the hosts. The default is the one that belongs to this release, if its build was told where it is.")
 	fs.StringVar(&f.agentPullPolicy, "agent-pull-policy", string(corev1.PullIfNotPresent), "Pull policy of the agent's image: Always, IfNotPresent or Never.")
 	fs.StringSliceVar(&f.agentPullSecrets, "agent-pull-secret", nil, "Secrets in namespace "+agent.Namespace+" to pull the agent's image with. The namespace has to exist with them before.")
@@ -111,14 +120,15 @@ func (f *upgradeFlags) agentOptions() agent.Options {
 
 // checkAgent checks the flags of addAgent.
 func (f *upgradeFlags) checkAgent(o *upgrade.Options) error {
+	if err := f.checkOutput(); err != nil {
+		return err
+	}
 	switch o.Agent.PullPolicy {
 	case corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
 	default:
 		return fmt.Errorf("--agent-pull-policy: %q is none of Always, IfNotPresent, Never", f.agentPullPolicy)
 	}
 	switch {
-	case f.output != "" && f.output != "json":
-		return fmt.Errorf("--output: %q is not known: want json", f.output)
 	case o.Agent.Image == "":
 		return fmt.Errorf("--agent-image: this build does not know where its agent's image is: name it, such as --agent-image=registry.example/host-agent:v1.0.0")
 	case f.agentTimeout <= 0:

@@ -36,16 +36,26 @@ func reportMisuse(in Invocation, cmd *cobra.Command) {
 
 func misused(in Invocation, cmd *cobra.Command, err error) error {
 	kind := cmd.Annotations[reportKind]
-	if err == nil || kind == "" || !wantsJSON(in.Args) {
+	r := runner{in: in}
+	if err == nil || kind == "" || !r.wants(in.Args) {
 		return err
 	}
-	r := runner{in: in}
-	r.output = "json"
 	return r.reported(cmd.Context(), kind, func(context.Context) error { return err })
 }
 
-// wantsJSON looks at the arguments themselves: what comes after a flag that is wrong has not been parsed.
-func wantsJSON(args []string) bool {
-	return slices.ContainsFunc(args, func(a string) bool { return slices.Contains([]string{"-ojson", "-o=json", "--output=json"}, a) }) ||
-		strings.Contains(" "+strings.Join(args, " ")+" ", " -o json ") || strings.Contains(" "+strings.Join(args, " ")+" ", " --output json ")
+// wants looks at the arguments themselves for what is read by programs: what comes after a flag that is wrong has not been parsed.
+func (r *runner) wants(args []string) bool {
+	text := " " + strings.Join(args, " ") + " "
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, " "+w+" ") })
+	}
+	switch {
+	case has("--events json", "--events=json"):
+		r.events = "json"
+	case has("-ojson", "-o=json", "-o json", "--output json", "--output=json"):
+		r.output = "json"
+	case has("-oyaml", "-o=yaml", "-o yaml", "--output yaml", "--output=yaml"):
+		r.output = "yaml"
+	}
+	return r.machine()
 }

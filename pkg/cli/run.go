@@ -2,9 +2,9 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +13,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/explain"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/probe"
@@ -33,38 +34,22 @@ type runner struct {
 	noProbe bool
 	// planFile is the file of a saved plan, and typed are the flags as they were given, then as the plan brings them.
 	planFile string
+	// applied is set where the plan is the command's argument.
+	applied bool
+	// save is the file that the plan is written to.
+	save string
 	// verb is "etcd" for its commands; empty for those of the cluster.
 	verb  string
 	typed *pflag.FlagSet
 
 	report report.Report
 	empty  bool
+	stream *event.Lines
 }
 
 // run goes the whole way and writes the report, whatever happens on it.
 func (r *runner) run(ctx context.Context) error {
 	return r.reported(ctx, clusterReport, r.upgrade)
-}
-
-// reported does what a command does, and writes the report of it.
-func (r *runner) reported(ctx context.Context, kind string, do func(context.Context) error) error {
-	r.report = report.Report{APIVersion: plan.APIVersion, Kind: kind, Started: time.Now()}
-	err := do(ctx)
-	if r.output != "json" {
-		return err
-	}
-	r.report.ExitCode = Code(err)
-	r.report.Result = result(err, r.empty)
-	r.report.Took = plan.Duration(time.Since(r.report.Started))
-	if err != nil {
-		r.report.Error = err.Error()
-	}
-	enc := json.NewEncoder(r.in.Out)
-	enc.SetIndent("", "  ")
-	if encErr := enc.Encode(r.report); encErr != nil {
-		return errors.Join(err, fmt.Errorf("write report: %w", encErr))
-	}
-	return err
 }
 
 func (r *runner) upgrade(ctx context.Context) error {
@@ -81,7 +66,7 @@ func (r *runner) upgrade(ctx context.Context) error {
 	}
 	opts.Saved = saved
 	opts.Command = r.command()
-	v := newView(r.in)
+	v := r.view()
 	defer v.Close()
 	warn := func(text string) { v.Emit(event.Notice{Time: time.Now(), Warning: true, Text: text}) }
 	client, err := kube.New(r.flags, warn)
@@ -107,10 +92,14 @@ func (r *runner) upgrade(ctx context.Context) error {
 		return r.explainStale(v, stale)
 	}
 	r.showPlan(v, p)
+	r.streamPlan()
 	if err != nil {
 		return err
 	}
 	r.report.From, r.empty = p.Plan.From, p.Plan.Empty()
+	if err := r.keepPlan(v); err != nil {
+		return err
+	}
 	if r.dryRun {
 		return nil
 	}
@@ -157,10 +146,7 @@ func (r *runner) showPlan(v ui.View, p *upgrade.Prepared) {
 		if p.Plan == nil {
 			return
 		}
-		out := r.in.Out
-		if r.output == "json" {
-			out = r.in.ErrOut
-		}
+		out := r.text()
 		report.Offered(out, p.Offered)
 		report.Plan(out, p.Cluster, p.Plan)
 	})
@@ -254,7 +240,24 @@ func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outc
 		report.StateNow(context.WithoutCancel(ctx), w, client)
 		more()
 	}
+	for _, row := range known(o) {
+		fmt.Fprintf(w, "\n%s says of this: %s\n  fix: %s\n  see: %s\n", row.ID, row.Cause, row.Fix, row.Source)
+	}
 	fmt.Fprintf(w, "\nto go on:   %s\nto give up: kubectl upgrade abort (see docs/undo.md)\n", r.report.Next)
+}
+
+// known is what is known of the lines that failed steps ended with, each once.
+func known(o engine.Outcome) []explain.Row {
+	var out []explain.Row
+	for _, s := range o.Steps {
+		for line := range strings.Lines(s.Error) {
+			rows := explain.Find(line)
+			if len(rows) > 0 && len(rows[0].Lines) > 0 && !slices.ContainsFunc(out, func(r explain.Row) bool { return r.ID == rows[0].ID }) {
+				out = append(out, rows[0])
+			}
+		}
+	}
+	return out
 }
 
 // explainEtcd says how etcd is now, where that is what the run was about.

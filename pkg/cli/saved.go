@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -24,11 +25,11 @@ func (r *runner) loadPlan() (*plan.Plan, error) {
 	}
 	text, err := os.ReadFile(r.planFile)
 	if err != nil {
-		return nil, fmt.Errorf("--plan: %w", err)
+		return nil, fmt.Errorf("%s: %w", r.planSource(), err)
 	}
 	p, err := plan.Read(text, r.kind())
 	if err != nil {
-		return nil, fmt.Errorf("--plan %s: %w", r.planFile, err)
+		return nil, fmt.Errorf("%s %s: %w", r.planSource(), r.planFile, err)
 	}
 	pick := choices
 	if p.Kind == plan.EtcdKind {
@@ -45,10 +46,41 @@ func (r *runner) loadPlan() (*plan.Plan, error) {
 			continue
 		}
 		if err := r.typed.Set(c.flag, c.value); err != nil {
-			return nil, fmt.Errorf("--plan %s: %w", r.planFile, err)
+			return nil, fmt.Errorf("%s %s: %w", r.planSource(), r.planFile, err)
 		}
 	}
 	return p, nil
+}
+
+// planSource is how the saved plan was given.
+func (r *runner) planSource() string {
+	if r.applied {
+		return "apply"
+	}
+	return "--plan"
+}
+
+// addSave adds where a plan is written to.
+func (r *runner) addSave(fs *pflag.FlagSet) {
+	fs.StringVar(&r.save, "save", "", "File to write the plan to, for 'kubectl upgrade apply'.")
+}
+
+// keepPlan writes the plan to the file that was asked for.
+func (r *runner) keepPlan(v ui.View) error {
+	if r.save == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(r.report.Plan, "", "  ")
+	if err == nil {
+		err = os.WriteFile(r.save, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("--save: %w", err)
+	}
+	v.Pause(func() {
+		fmt.Fprintf(r.in.ErrOut, "\nThe plan is in %s. To run exactly that: kubectl upgrade apply %s\n", r.save, quote(r.save))
+	})
+	return nil
 }
 
 // kind is that of the plans that the command runs.
@@ -62,7 +94,12 @@ func (r *runner) kind() string {
 // runVerb is the command that runs a plan, planVerb the one that makes it.
 func (r *runner) runVerb() string { return cmp.Or(r.verb, "cluster") }
 
-func (r *runner) planVerb() string { return strings.TrimSpace(r.verb + " plan") }
+func (r *runner) planVerb() string {
+	if r.verb == "etcd downgrade" {
+		return "etcd downgrade --dry-run"
+	}
+	return strings.TrimSpace(r.verb + " plan")
+}
 
 // choice is a flag and what it has to be for a plan to be made again; an empty value leaves the flag's default.
 type choice struct {
@@ -109,7 +146,7 @@ func location(o *plan.Origin) string {
 
 // explainStale gives the error and the commands that lead on.
 func (r *runner) explainStale(v ui.View, stale *upgrade.StaleError) error {
-	r.report.Next = r.withoutPlan(r.planVerb(), "plan", "output", "yes", "dry-run", "no-probe", "keep-agent") + " -o json > " + quote(r.planFile)
+	r.report.Next = r.withoutPlan(r.planVerb(), "plan", "output", "events", "report", "yes", "dry-run", "no-probe", "keep-agent") + " --save " + quote(r.planFile)
 	v.Pause(func() {
 		fmt.Fprintf(r.in.ErrOut, "\nto make a new plan: %s\nto go on with a plan that was begun and cut short: %s\n", r.report.Next, r.command())
 	})

@@ -53,6 +53,9 @@ func newStatus(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comma
 	}
 	cmd.Flags().BoolVarP(&s.watch, "watch", "w", false, "Follow the upgrade until it ends, or until Ctrl-C.")
 	cmd.Flags().StringVarP(&s.output, "output", "o", "", "Output format: json, or nothing for text. With --watch, one document for every change.")
+	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is there
+	}
 	return cmd
 }
 

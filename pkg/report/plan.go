@@ -16,6 +16,7 @@ import (
 // Plan writes a plan as an operator reads it before saying yes: where each node stands, what changes on it, and every step in order.
 func Plan(w io.Writer, c *cluster.Cluster, p *plan.Plan) {
 	header(w, p)
+	componentTable(w, p.Components)
 	nodes(w, c, p)
 	packages(w, p)
 	if p.Empty() {
@@ -28,10 +29,30 @@ func Plan(w io.Writer, c *cluster.Cluster, p *plan.Plan) {
 			fmt.Fprintf(w, "  - %s\n", r)
 		}
 	}
+	if len(p.Disruption) > 0 {
+		fmt.Fprintln(w, "\nExpect:")
+		for _, d := range p.Disruption {
+			fmt.Fprintf(w, "  - %s\n", d)
+		}
+	}
 	for _, ph := range p.Phases {
 		steps(w, ph)
 	}
 	fmt.Fprintf(w, "\nThe agent is removed at the end. Plan digest: %s\n", p.Digest)
+}
+
+// componentTable is a table of the components in kubectl's look.
+func componentTable(w io.Writer, all []plan.Component) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	t := printers.GetNewTabWriter(w)
+	fmt.Fprintln(t, "COMPONENT\tCURRENT\tTARGET")
+	for _, c := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", c.Name, printers.EscapeTerminal(strings.Join(c.Current, ", ")), c.Target)
+	}
+	t.Flush()
 }
 
 // steps writes a phase. Nodes with the same steps share a list: on many nodes that is what can still be read.
@@ -142,6 +163,9 @@ func Findings(w io.Writer, fs []preflight.Finding) {
 		if f.Link != "" {
 			fmt.Fprintf(w, "  see: %s\n", f.Link)
 		}
+	}
+	if preflight.Blocked(fs) {
+		fmt.Fprintln(w, "More on a finding: kubectl upgrade explain ID")
 	}
 }
 

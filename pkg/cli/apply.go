@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/kubectl/pkg/util/templates"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+)
+
+// apply is one "apply" command. Its flags are handed to the command that runs plans of the kind.
+type apply struct {
+	in    Invocation
+	flags *genericclioptions.ConfigFlags
+	typed *pflag.FlagSet
+}
+
+func newApply(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command {
+	a := &apply{in: in, flags: flags}
+	e := &etcd{}
+	cmd := &cobra.Command{
+		Use:                   "apply FILE",
+		DisableFlagsInUseLine: true,
+		Short:                 "Run a saved plan, and nothing else",
+		Long: templates.LongDesc(`
+			Run the plan of a file, as "kubectl upgrade plan --save" and "kubectl upgrade etcd plan --save" write it.
+
+			The plan brings the version and every choice with it. The cluster is observed and planned for again; if that gives another plan,
+			the saved one is stale, and it is refused with what has changed. What is left of a plan that was begun and cut short is another
+			plan, too: the command to go on with is printed then.`),
+		Example: templates.Examples(`
+			# Have a plan looked through, and run that and nothing else
+			kubectl upgrade plan --to v1.34.2 --save plan.json
+			kubectl upgrade apply plan.json`),
+		Annotations:       reports(clusterReport),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: files("json"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.do(cmd.Context(), args[0])
+		},
+	}
+	a.typed = cmd.Flags()
+	cmd.Flags().BoolVarP(&e.yes, "yes", "y", false, "Do not ask for confirmation of the plan.")
+	cmd.Flags().BoolVar(&e.noProbe, "no-probe", false, "Do not measure whether the API endpoint answers during the upgrade.")
+	e.addAgent(cmd.Flags())
+	e.addOrigins(cmd.Flags())
+	e.addImage(cmd.Flags())
+	return cmd
+}
+
+func (a *apply) do(ctx context.Context, file string) error {
+	r := &runner{in: a.in}
+	kind, run, flags := clusterReport, r.upgrade, newClusterWith(r, a.flags).Flags()
+	text, err := os.ReadFile(file)
+	if p, readErr := plan.Read(text, plan.EtcdKind); err == nil && plan.KindOf(text) == plan.EtcdKind {
+		e := &etcd{runner: runner{in: a.in}}
+		kind, run = etcdReport, e.do
+		r = &e.runner
+		if readErr == nil && p.To.Less(p.From) {
+			flags = newEtcdDowngradeWith(e, a.flags).Flags()
+		} else {
+			flags = newEtcdWith(e, a.flags).Flags()
+		}
+	}
+	r.planFile, r.applied = file, true
+	// What is wrong with the flags or the file is reported as the flags ask for it, as far as they can be understood.
+	handErr := a.hand(flags)
+	return r.reported(ctx, kind, func(ctx context.Context) error {
+		if handErr != nil {
+			return handErr
+		}
+		return run(ctx)
+	})
+}
+
+// hand sets the flags that were typed for the command that runs the plan.
+func (a *apply) hand(to *pflag.FlagSet) error {
+	var first error
+	a.typed.Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if to.Lookup(f.Name) == nil {
+			// What belongs to the connection is shared by all commands.
+			if a.own(f.Name) && first == nil {
+				first = fmt.Errorf("--%s: the plan is of a kind that has no use for it", f.Name)
+			}
+			return
+		}
+		for _, v := range values {
+			if err := to.Set(f.Name, v); err != nil && first == nil {
+				first = err
+			}
+		}
+	})
+	return first
+}
+
+// own tells the flags of the command from those of the root.
+func (a *apply) own(name string) bool {
+	return name == "etcd-migrate-image" || name == "packages-from" || name == "images-from"
+}

@@ -1,0 +1,59 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Formats are the endings of files that a report can be written to.
+func Formats() []string { return []string{".html", ".md", ".json"} }
+
+// WriteFile writes a report in the format that the file's name ends in. The file is whole or not there: who reads it finds no half report.
+func WriteFile(path string, r *Report) error {
+	text, err := Encode(strings.ToLower(filepath.Ext(path)), r)
+	if err != nil {
+		return err
+	}
+	next, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(next.Name())
+	_, err = next.Write(text)
+	if closeErr := next.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Chmod(next.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(next.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// Encode gives a report in a format.
+func Encode(format string, r *Report) ([]byte, error) {
+	var out bytes.Buffer
+	switch format {
+	case ".html":
+		if err := HTML(&out, r); err != nil {
+			return nil, err
+		}
+	case ".md":
+		Markdown(&out, r)
+	case ".json":
+		text, err := json.MarshalIndent(r, "", "  ")
+		return append(text, '\n'), err
+	default:
+		return nil, fmt.Errorf("report format %q is none of %s", format, strings.Join(Formats(), ", "))
+	}
+	return out.Bytes(), nil
+}
