@@ -108,6 +108,16 @@ bench-etcd: ## Measure etcd-migrate against etcdctl, the image of Kubernetes, st
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w $(STAMP)' -o bin/etcd-migrate ./cmd/etcd-migrate
 	go run ./test/benchetcd --bin-dir "$$(go run ./hack/etcd)" --kubernetes-migrate "$$($(LAB) build --kubernetes v1.14.0 --command cluster/images/etcd/migrate)" $(BENCH)
 
+.PHONY: test-terminal
+test-terminal: ## Show a recorded upgrade in real terminals of several sizes, and look at the screen (tmux)
+	hack/install-missing.sh tmux
+	go test -tags realterminal -timeout 15m ./test/terminal
+
+.PHONY: test-page
+test-page: ## Look at the HTML report in a real browser (chromium)
+	hack/install-missing.sh chromium
+	go test -tags realbrowser -timeout 15m -v ./test/page
+
 .PHONY: fuzz
 fuzz: ## Throw broken input at every parser, each for FUZZTIME (ten minutes unless set)
 	hack/fuzz.sh $(FUZZTIME)
@@ -129,7 +139,7 @@ lab-logs: ## Collect the logs of the cluster called NAME in dist/lab-logs
 	$(LAB) logs --name $(NAME) --to $(CURDIR)/dist/lab-logs
 
 .PHONY: e2e
-e2e: ## Run one SCENARIO on clusters of its own: basic, bad-input, all, demo, kill, abort, bundle, operators, faults, ha-three-minors, availability, etcd-stacked, etcd-single, etcd-kill
+e2e: ## Run one SCENARIO on clusters of its own: basic, terminal, bad-input, all, demo, kill, abort, bundle, operators, faults, ha-three-minors, availability, etcd-stacked, etcd-single, etcd-kill
 	go run ./test/e2e --scenario $(SCENARIO)
 
 .PHONY: clean

@@ -31,6 +31,7 @@ func on(topology string, parts ...func(context.Context, *env) error) scenario {
 
 var scenarios = map[string]scenario{
 	"basic":           on("basic", basic),
+	"terminal":        on("basic", terminal),
 	"bad-input":       on("basic", badInput),
 	"all":             on("basic", all),
 	"demo":            on("basic", demo),
