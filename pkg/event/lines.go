@@ -118,21 +118,53 @@ type Lines struct {
 	mu   sync.Mutex
 	w    io.Writer
 	dead bool
+	// waits are what is waited for now, by step; that outside of any step is at "".
+	waits map[string]string
 }
 
 // NewLines begins a stream with the line that tells its version. That it cannot be written any more is told once.
 func NewLines(w io.Writer, now time.Time, failed func(error)) *Lines {
-	l := &Lines{w: w, failed: failed}
+	l := &Lines{w: w, failed: failed, waits: map[string]string{}}
 	l.write(line{Type: streamType, Time: now, Version: StreamVersion})
 	return l
 }
 
-// Emit implements Sink.
-func (l *Lines) Emit(e Event) { l.write(encode(e)) }
+// Emit implements Sink. That the same is still waited for is no news.
+func (l *Lines) Emit(e Event) {
+	switch e := e.(type) {
+	case Waiting:
+		if !l.news("", e.For) {
+			return
+		}
+	case StepWaiting:
+		if !l.news(e.ID, e.For) {
+			return
+		}
+	case StepFinished:
+		l.news(e.ID, "")
+	}
+	l.write(encode(e))
+}
+
+func (l *Lines) news(id, what string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waits[id] == what {
+		return false
+	}
+	l.waits[id] = what
+	return true
+}
 
 // Document writes something that is no event: a line of that type, with the document under the same name.
 func (l *Lines) Document(now time.Time, name string, document any) {
-	l.write(map[string]any{"type": name, "time": now, name: document})
+	// Who reads by eye looks for the type first, where a map would not have it.
+	text, err := json.Marshal(document)
+	if err != nil {
+		l.failed(fmt.Errorf("write events: %s: %w", name, err))
+		return
+	}
+	l.write(json.RawMessage(fmt.Sprintf(`{"type":%q,"time":%q,%q:%s}`, name, now.Format(time.RFC3339Nano), name, text)))
 }
 
 func (l *Lines) write(v any) {

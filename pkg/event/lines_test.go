@@ -73,6 +73,21 @@ func TestDecodeOfOtherReleases(t *testing.T) {
 	}
 }
 
+// A step that waits is asked again and again what it waits for.
+func TestLinesTellAWaitOnce(t *testing.T) {
+	var b bytes.Buffer
+	l := NewLines(&b, now, func(err error) { t.Error(err) })
+	for _, e := range []Event{
+		Waiting{now, ""}, Waiting{now, "agent"}, Waiting{now, "agent"}, Waiting{now, ""}, Waiting{now, ""},
+		StepWaiting{now, "s", "pod"}, StepWaiting{now, "s", "pod"}, StepWaiting{now, "r", "pod"}, StepFinished{now, "s", Done, 1, ""}, StepWaiting{now, "s", "pod"},
+	} {
+		l.Emit(e)
+	}
+	if got := strings.Count(b.String(), "waiting\""); got != 5 {
+		t.Errorf("%d lines of waits, want 5:\n%s", got, &b)
+	}
+}
+
 type broken struct{ writes int }
 
 func (b *broken) Write([]byte) (int, error) { b.writes++; return 0, errors.New("nobody reads") }

@@ -8,13 +8,22 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 )
 
+// The picture is no wider than what most windows have. A program learns late that its window got narrower, when the terminal has broken
+// the lines that stand already, and what is drawn meanwhile may be rows too low. Lines that are not broken by that do no harm: those with
+// texts of others, which may be of any length, are narrower than the smallest windows that are common.
+const (
+	wide   = 100
+	narrow = 79
+)
+
 // Frame draws the model as it is at a time, in at most height lines of less than width columns.
 // It is pure: the same model and time give the same picture.
 func (l Look) Frame(m *Model, width, height int, now time.Time) []string {
+	width = min(width, wide)
 	// A window that has room for them shows every step of the nodes that are worked on.
-	rows := l.draw(m, now, true)
+	rows := l.draw(m, width, now, true)
 	if len(rows) > height {
-		rows = fit(l.draw(m, now, false), height)
+		rows = fit(l.draw(m, width, now, false), height)
 	}
 	out := make([]string, 0, len(rows))
 	for _, r := range rows {
@@ -57,14 +66,15 @@ type drawing struct {
 	Look
 	*Model
 	estimate
-	now time.Time
+	width int
+	now   time.Time
 	// steps has every step of the nodes that are worked on drawn, too.
 	steps bool
 }
 
 // draw draws everything that there may be room for.
-func (l Look) draw(m *Model, now time.Time, steps bool) []row {
-	d := drawing{l, m, learn(m), now, steps}
+func (l Look) draw(m *Model, width int, now time.Time, steps bool) []row {
+	d := drawing{l, m, learn(m), width, now, steps}
 	var out []row
 	if !m.Started.IsZero() {
 		out = append(out, d.title())

@@ -129,13 +129,59 @@ func (d drawing) took(s *Step) span {
 	return d.time(s.Took)
 }
 
+// Long texts are broken into rows, and after so many of them cut.
+const mostRows = 3
+
 // beneath draws what a step waits for, or why it failed.
 func (d drawing) beneath(s *Step, depth int) []row {
+	var text, style string
+	var end line
+	r := row{depth: depth}
 	switch {
 	case s.State == event.Failed && s.Error != "":
-		return []row{{depth: depth, rank: fixed, line: line{{clean(s.Error), d.Palette.Failed}}}}
+		text, style, r.rank = s.Error, d.Palette.Failed, fixed
 	case s.State == event.Running && s.Waiting.For != "":
-		return []row{{depth: depth, rank: detail, line: line{{"waiting for " + clean(s.Waiting.For), d.Palette.Warning}, d.since(s.Waiting.Since, d.now)}}}
+		text, style, r.rank = "waiting for "+s.Waiting.For, d.Palette.Warning, detail
+		end = line{d.since(s.Waiting.Since, d.now)}
+	default:
+		return nil
 	}
-	return nil
+	var out []row
+	room := min(narrow, d.width-1) - 2*depth
+	for _, part := range end {
+		room -= len(part.text)
+	}
+	parts := broken(clean(text), room)
+	for i, part := range parts {
+		part, _ = d.render(line{{text: part}}, max(1, room))
+		r.line = line{{part, style}}
+		if i == len(parts)-1 {
+			r.line = append(r.line, end...)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// broken breaks a text at its spaces into lines of a width. The last of the lines has the whole rest.
+func broken(text string, width int) []string {
+	var out []string
+	for len(out) < mostRows-1 {
+		used, space := 0, -1
+		cut := len(text)
+		for i, r := range text {
+			if r == ' ' { // it needs no room at the end of a line
+				space = i
+			}
+			if used += cells(r); used > width {
+				cut = i
+				break
+			}
+		}
+		if cut == len(text) || space <= 0 {
+			break
+		}
+		out, text = append(out, text[:space]), text[space+1:]
+	}
+	return append(out, text)
 }

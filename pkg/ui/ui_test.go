@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 )
@@ -102,6 +103,26 @@ func TestRenderCutsByCells(t *testing.T) {
 	}
 	if got, _ := (Look{ASCII: true}).render(line{{text: "prüfe 世"}}, 0); got != "pr?fe ?" {
 		t.Errorf("ASCII: got %q", got)
+	}
+}
+
+func TestBroken(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		width int
+		want  []string
+	}{
+		{"short", 9, []string{"short"}},
+		{"two words", 8, []string{"two", "words"}},
+		{"two words", 9, []string{"two words"}},
+		{"one two three four five", 8, []string{"one two", "three", "four five"}},
+		{"a b c d e f", 1, []string{"a", "b", "c d e f"}},
+		{"unbreakable words", 5, []string{"unbreakable words"}},
+		{"世界 世界", 5, []string{"世界", "世界"}},
+	} {
+		if got := broken(c.text, c.width); !slices.Equal(got, c.want) {
+			t.Errorf("broken(%q, %d) = %q, want %q", c.text, c.width, got, c.want)
+		}
 	}
 }
 

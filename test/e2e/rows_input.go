@@ -12,7 +12,7 @@ func inputRows(e *env) []row {
 		{name: "target missing", args: []string{"cluster"}, code: 1, words: []string{"--to"}},
 		{name: "target unparsable", args: []string{"cluster", "--to", "banana", "--yes"}, code: 1, words: []string{"--to", "banana"}},
 		{name: "flag unknown", args: []string{"cluster", "--to", e.target(), "--fast"}, code: 1, words: []string{"--fast"}},
-		{name: "output format unknown", args: []string{"cluster", "--to", e.target(), "-o", "yaml"}, code: 1, words: []string{"--output", "yaml"}},
+		{name: "output format unknown", args: []string{"cluster", "--to", e.target(), "-o", "xml"}, code: 1, words: []string{"--output", "xml"}},
 		{name: "target older", args: []string{"cluster", "--to", "v1.33.1", "--yes"}, code: 2, words: []string{"v1.33.1", e.lab.info.Kubernetes, "newer"}},
 		{name: "target of which there is no repository", args: []string{"cluster", "--to", "v1.35.0", "--yes"}, code: 2, words: []string{"repository", "1.35"}},
 		{name: "no way to the target", args: []string{"cluster", "--to", "v1.36.0", "--yes"}, code: 2, words: []string{"v1.36.0", e.lab.info.Kubernetes, "leads through 1.35"}},

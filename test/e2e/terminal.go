@@ -41,8 +41,9 @@ func terminal(ctx context.Context, e *env) error {
 	return nil
 }
 
-// windows are the sizes that the window takes, one after the other.
-var windows = [][2]int{{80, 24}, {200, 50}, {120, 30}, {60, 20}, {100, 40}}
+// windows are the sizes that the window takes, one after the other. In a window of less than 80 columns, the terminal may break lines
+// before the program can know of it.
+var windows = [][2]int{{80, 24}, {200, 50}, {120, 30}, {80, 20}, {100, 40}}
 
 func (e *env) inTerminal(ctx context.Context, events, page, kept string) error {
 	term, err := tmux.Start(ctx, windows[0][0], windows[0][1], e.work, "PATH="+e.product.dir+string(os.PathListSeparator)+os.Getenv("PATH"),
@@ -60,7 +61,8 @@ func (e *env) inTerminal(ctx context.Context, events, page, kept string) error {
 		if err := ended(screen); err != nil {
 			return false, err
 		}
-		return slices.ContainsFunc(screen, func(l string) bool { return strings.HasSuffix(l, "[y/N]") }), nil
+		// It may be longer than a line.
+		return strings.HasSuffix(strings.Join(screen, ""), "[y/N]"), nil
 	}); err != nil {
 		return err
 	}

@@ -29,13 +29,13 @@ func Start(ctx context.Context, width, height int, dir string, variables ...stri
 	t := &Terminal{dir: own, socket: filepath.Join(own, "socket"), Width: width, Height: height}
 	config := filepath.Join(own, "config")
 	// No line for the status: the size is that of the program. Escape is not waited for. Colours are those that most terminals have.
-	if err := os.WriteFile(config, []byte("set -g status off\nset -g default-terminal screen-256color\nset -g escape-time 0\nset -g history-limit 5000\nset -g window-size manual\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("set -g status off\nset -g default-terminal screen-256color\nset -g escape-time 0\nset -g history-limit 5000\n"), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("configure terminal: %w", err), t.Close())
 	}
-	args := []string{"-f", config, "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "-c", dir}
-	for _, v := range append([]string{"LANG=C.UTF-8", "PS1=$ ", "ENV=", "CI="}, variables...) {
-		args = append(args, "-e", v)
-	}
+	args := []string{"-f", config, "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "-c", dir,
+		// What tmux itself is told by -e, a start file of the user's shell may change again.
+		"env", "LANG=C.UTF-8", "ENV=", "CI="}
+	args = append(args, variables...)
 	if _, err := t.tmux(ctx, append(args, "sh")...); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
