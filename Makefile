@@ -111,7 +111,7 @@ bench-etcd: ## Measure etcd-migrate against etcdctl, the image of Kubernetes, st
 .PHONY: test-terminal
 test-terminal: ## Show a recorded upgrade in real terminals of several sizes, and look at the screen (tmux)
 	hack/install-missing.sh tmux
-	go test -tags realterminal -timeout 15m ./test/terminal
+	go test -tags realterminal -count 1 -timeout 15m ./test/terminal
 
 .PHONY: test-page
 test-page: ## Look at the HTML report in a real browser (chromium)

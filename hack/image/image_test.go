@@ -72,7 +72,7 @@ func programs(t *testing.T) maker {
 		}
 	}
 	return maker{binary: filepath.Join(dir, "program-{arch}"),
-		contents: func(path, name, version string) ([]byte, error) {
+		contents: func(path, name, _ string) ([]byte, error) {
 			return []byte("what " + name + " is made of: " + strings.TrimPrefix(filepath.Base(path), "program-")), nil
 		},
 		bundle: bundle{releases: write(filepath.Join(dir, "releases.yaml"), list.String()), dir: filepath.Join(dir, "{arch}")}}

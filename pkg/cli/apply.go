@@ -54,28 +54,43 @@ func newApply(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 }
 
 func (a *apply) do(ctx context.Context, file string) error {
-	r := &runner{in: a.in}
-	kind, run, flags := clusterReport, r.upgrade, newClusterWith(r, a.flags).Flags()
-	text, err := os.ReadFile(file)
-	if p, readErr := plan.Read(text, plan.EtcdKind); err == nil && plan.KindOf(text) == plan.EtcdKind {
-		e := &etcd{runner: runner{in: a.in}}
-		kind, run = etcdReport, e.do
-		r = &e.runner
-		if readErr == nil && p.To.Less(p.From) {
-			flags = newEtcdDowngradeWith(e, a.flags).Flags()
-		} else {
-			flags = newEtcdWith(e, a.flags).Flags()
-		}
-	}
-	r.planFile, r.applied = file, true
+	run := a.runs(file) //nolint:contextcheck // the command that it makes is never executed; its context is this one
 	// What is wrong with the flags or the file is reported as the flags ask for it, as far as they can be understood.
-	handErr := a.hand(flags)
-	return r.reported(ctx, kind, func(ctx context.Context) error {
+	handErr := a.hand(run.typed)
+	return run.reported(ctx, run.report.Kind, func(ctx context.Context) error {
 		if handErr != nil {
 			return handErr
 		}
-		return run(ctx)
+		return run.do(ctx)
 	})
+}
+
+// planned is the command that runs plans of a kind.
+type planned struct {
+	*runner
+	do func(context.Context) error
+}
+
+// runs gives the command for the plan in a file. What is no plan is left to the command for clusters, which says so.
+func (a *apply) runs(file string) planned {
+	r := &runner{in: a.in}
+	out := planned{r, r.upgrade}
+	text, err := os.ReadFile(file)
+	if err != nil || plan.KindOf(text) != plan.EtcdKind {
+		newClusterWith(r, a.flags)
+		r.report.Kind = clusterReport
+	} else {
+		e := &etcd{runner: runner{in: a.in}}
+		out = planned{&e.runner, e.do}
+		e.report.Kind = etcdReport
+		if p, err := plan.Read(text, plan.EtcdKind); err == nil && p.To.Less(p.From) {
+			newEtcdDowngradeWith(e, a.flags)
+		} else {
+			newEtcdWith(e, a.flags)
+		}
+	}
+	out.planFile, out.applied = file, true
+	return out
 }
 
 // hand sets the flags that were typed for the command that runs the plan.

@@ -53,8 +53,8 @@ func TestLinesCanBeReadAgain(t *testing.T) {
 
 func fields(v reflect.Value) int {
 	n := 0
-	for i := range v.NumField() {
-		if !v.Field(i).IsZero() {
+	for _, f := range v.Fields() {
+		if !f.IsZero() {
 			n++
 		}
 	}

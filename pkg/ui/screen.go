@@ -22,6 +22,8 @@ const (
 	endUpdate   = "\x1b[?2026l"
 	clearLine   = "\x1b[K"
 	clearBelow  = "\x1b[J"
+	// Some terminals keep what is cleared from the top of the window on among the lines that have scrolled away, so that no clearing begins there.
+	clearPicture = clearLine + "\n" + clearBelow + "\x1b[1A"
 )
 
 // show writes lines that stay, and below them a picture, over the one that stands. It is one write, and old lines are
@@ -32,17 +34,24 @@ func (s *screen) show(stay, picture []string) {
 	}
 	var b strings.Builder
 	b.WriteString(beginUpdate + "\r")
-	if n := s.rows(); n > 0 {
+	n := s.rows()
+	if n > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", n)
 	}
-	if len(stay) > 0 { // these may be longer than a line, where clearing line by line would miss the rest
-		b.WriteString(clearBelow)
-		b.WriteString(strings.Join(stay, "\n") + "\n")
+	// Lines that stay may be longer than one of the terminal's, where clearing line by line would miss the rest.
+	if whole := len(stay) > 0 || len(picture) == 0; whole && n > 0 {
+		b.WriteString(clearPicture)
+	}
+	for _, l := range stay {
+		b.WriteString(l + "\n")
 	}
 	for _, l := range picture {
 		b.WriteString(l + clearLine + "\n")
 	}
-	b.WriteString(clearBelow + endUpdate)
+	if len(picture) > 0 {
+		b.WriteString(clearBelow)
+	}
+	b.WriteString(endUpdate)
 	s.drawn = picture
 	// Nobody can be told that the place for telling is gone.
 	_, _ = io.WriteString(s.w, b.String())

@@ -51,7 +51,11 @@ func (e *env) inTerminal(ctx context.Context, events, page, kept string) error {
 	if err != nil {
 		return err
 	}
-	defer term.Close()
+	defer func() {
+		if err := term.Close(ctx); err != nil {
+			fmt.Println("#", err)
+		}
+	}()
 	c := e.upgradeCall("cluster", "--to", e.target(), "--kubeadm-ignore-preflight-errors=SystemVerification", "--events=json", "--report="+page, "--report="+kept)
 	command := fmt.Sprintf("clear; %s upgrade %s >%s; echo it ended with $?", e.product.kubectl, strings.Join(c.args, " "), events)
 	if err := term.Type(ctx, command); err != nil {

@@ -30,14 +30,14 @@ func Start(ctx context.Context, width, height int, dir string, variables ...stri
 	config := filepath.Join(own, "config")
 	// No line for the status: the size is that of the program. Escape is not waited for. Colours are those that most terminals have.
 	if err := os.WriteFile(config, []byte("set -g status off\nset -g default-terminal screen-256color\nset -g escape-time 0\nset -g history-limit 5000\n"), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("configure terminal: %w", err), t.Close())
+		return nil, errors.Join(fmt.Errorf("configure terminal: %w", err), t.Close(ctx))
 	}
 	args := []string{"-f", config, "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "-c", dir,
 		// What tmux itself is told by -e, a start file of the user's shell may change again.
 		"env", "LANG=C.UTF-8", "ENV=", "CI="}
 	args = append(args, variables...)
 	if _, err := t.tmux(ctx, append(args, "sh")...); err != nil {
-		return nil, errors.Join(err, t.Close())
+		return nil, errors.Join(err, t.Close(ctx))
 	}
 	return t, nil
 }
@@ -123,9 +123,9 @@ func (t *Terminal) Until(ctx context.Context, within time.Duration, what string,
 	}
 }
 
-// Close ends the server, and what runs in its window.
-func (t *Terminal) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+// Close ends the server, and what runs in its window, even where the context has ended.
+func (t *Terminal) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	_, err := t.tmux(ctx, "kill-server")
 	if _, gone := os.Stat(t.socket); gone != nil {
