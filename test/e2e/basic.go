@@ -93,6 +93,25 @@ func (e *env) drainedOnce(ctx context.Context, since time.Time) error {
 	return errors.Join(a.drainedOnce(e.lab.info.nodes()), a.markedOnce(e.lab.info.nodes()))
 }
 
+// unchangedBy does something that must change nothing.
+func (e *env) unchangedBy(ctx context.Context, do func() error) error {
+	before, err := e.take(ctx)
+	if err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	after, err := e.take(ctx)
+	if err != nil {
+		return err
+	}
+	if d := before.diff(after); d != "" {
+		return fmt.Errorf("it changed something:\n%s", d)
+	}
+	return nil
+}
+
 func (e *env) again(ctx context.Context, before snapshot) error {
 	o, err := e.product.run(ctx, e.wholeUpgrade())
 	if err != nil {

@@ -177,25 +177,16 @@ func (o *operated) seenPaused(ctx context.Context) error {
 }
 
 func (o *operated) stale(ctx context.Context) error {
-	before, err := o.take(ctx)
-	if err != nil {
-		return err
-	}
-	ran, err := o.run(ctx, "cluster", "--plan", o.plan, "--yes")
-	if err != nil {
-		return err
-	}
-	if err := (row{code: 1, words: []string{"stale"}}).judge(ran); err != nil {
-		return fmt.Errorf("%w\n%s", err, ran)
-	}
-	after, err := o.take(ctx)
-	if err != nil {
-		return err
-	}
-	if d := before.diff(after); d != "" {
-		return fmt.Errorf("it changed something:\n%s", d)
-	}
-	return nil
+	return o.unchangedBy(ctx, func() error {
+		ran, err := o.run(ctx, "cluster", "--plan", o.plan, "--yes")
+		if err != nil {
+			return err
+		}
+		if err := (row{code: 1, words: []string{"stale"}}).judge(ran); err != nil {
+			return fmt.Errorf("%w\n%s", err, ran)
+		}
+		return nil
+	})
 }
 
 // failsOne brings in, when a run has judged the cluster and begun, a budget that lets no pod go.
@@ -335,28 +326,16 @@ func (o *operated) takenOver(ctx context.Context) error {
 	if err := o.moved(ctx, 3); err != nil {
 		return err
 	}
-	before, err := o.take(ctx)
-	if err != nil {
+	return o.unchangedBy(ctx, func() error {
+		if err := frozen.signal(syscall.SIGCONT); err != nil {
+			return err
+		}
+		woke, err := frozen.wait(ctx)
+		if err == nil && (woke.code == 0 || !strings.Contains(woke.stderr, "lock")) {
+			err = fmt.Errorf("who was taken over from does not say so: %s", woke)
+		}
 		return err
-	}
-	if err := frozen.signal(syscall.SIGCONT); err != nil {
-		return err
-	}
-	woke, err := frozen.wait(ctx)
-	if err != nil {
-		return err
-	}
-	if woke.code == 0 || !strings.Contains(woke.stderr, "lock") {
-		return fmt.Errorf("who was taken over from does not say so: %s", woke)
-	}
-	after, err := o.take(ctx)
-	if err != nil {
-		return err
-	}
-	if d := before.diff(after); d != "" {
-		return fmt.Errorf("who was taken over from has changed something:\n%s", d)
-	}
-	return nil
+	})
 }
 
 // twoAtOnce asks the audit log which nodes were closed together.

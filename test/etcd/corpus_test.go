@@ -166,17 +166,3 @@ func TestExpiring(t *testing.T) {
 	}
 	r.stop()
 }
-
-// TestUncommitted stops where the cluster had agreed: what the log has beyond was never confirmed to anybody.
-func TestUncommitted(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "data")
-	r := start(t, "2.3.8", dir, nil)
-	fillV2(r)
-	want := r.dumpV2(hidden...)
-	r.stop()
-	write := func(key string) []byte { return v2Request("PUT", "/1"+key, "never confirmed", time.Time{}) }
-	appendLog(t, dir, 0, write("/registry/tail1"), write("/registry/pods/default/p00"))
-	serves(t, "3.6.16", migrated(t, dir, "3.6", migrate.Auto), want)
-	serves(t, "3.3.27", migrated(t, dir, "3.3", migrate.Stepwise), want)
-}

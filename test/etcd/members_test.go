@@ -5,6 +5,8 @@ package etcd
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -163,4 +165,47 @@ func refused(t *testing.T, dir, why string) {
 	if after := listing(t, dir); after != before {
 		t.Errorf("the directory has changed:\n%s\n%s", before, after)
 	}
+}
+
+// TestUncommitted leaves out what a member of several has in its log without the others' consent: nobody was told that it is written.
+func TestUncommitted(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	r := start(t, "2.3.8", dir, nil)
+	fillV2(r)
+	free, err := loopback.Free(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post(r.Endpoint+"/v2/members", "application/json", strings.NewReader(fmt.Sprintf(`{"peerURLs": ["http://%s"]}`, free[0]))) //nolint:noctx // ends with the server
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		t.Fatal(resp.Status)
+	}
+	want := r.dumpV2(hidden...)
+	if a, err := r.v2(http.MethodPut, "/registry/never", url.Values{"value": {"agreed to"}}); err == nil && a.ErrorCode == 0 {
+		t.Fatal("one member of two has confirmed a write")
+	}
+	r.stopped = true
+	r.Kill()
+	if got := inspect(t, dir).Raft.Uncommitted; got == 0 {
+		t.Fatal("the write is not in the log")
+	}
+	dir = migrated(t, dir, "3.6", migrate.Auto)
+
+	file, alone := filepath.Join(t.TempDir(), "snapshot.db"), t.TempDir()
+	if _, err := migrate.Save(t.Context(), options(t, dir, ""), file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := migrate.RestoreSnapshot(options(t, alone, ""), file, migrate.Member{Name: "m1", PeerURL: "http://127.0.0.1:2380"}, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, "3.6.16", alone, nil)
+	got := s.dumpV3()
+	got.Members = want.Members
+	same(t, want, got)
+	s.stop()
 }

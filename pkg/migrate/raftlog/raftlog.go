@@ -26,9 +26,9 @@ type Log struct {
 	SnapshotFile string
 	// Broken are newer snapshot files that cannot be read; the log makes up for them.
 	Broken []string
-	// Entries are those after the snapshot, up to Commit.
+	// Entries are those after the snapshot that are committed: up to Commit, and beyond it as far as this member was the only voter.
 	Entries []*raftpb.Entry
-	// Uncommitted entries follow in the log. They may still be overwritten, so they are no data.
+	// Uncommitted entries follow in the log. They may still be overwritten by other members, so they are no data.
 	Uncommitted int
 	// Torn says that the log ends in a record which a crash has cut off.
 	Torn bool
@@ -173,9 +173,43 @@ func (l *Log) entries(list []segment, start *walpb.Snapshot) error {
 	for n < len(all) && all[n].GetIndex() <= l.Commit {
 		n++
 	}
+	n = max(n, l.agreedAlone(all, n))
 	l.Entries, l.Uncommitted = all[:n:n], len(all)-n
 	if got := l.Index(); got < l.Commit {
 		return fmt.Errorf("%w: it ends at index %d, but %d was committed", ErrCorrupt, got, l.Commit)
 	}
 	return nil
+}
+
+// agreedAlone is how many entries are committed because this member alone had to agree. A server confirms a write as soon as the entry is
+// on the disk, and writes down that it is committed with a later one: after a kill, Commit is behind what clients were told.
+// See https://github.com/etcd-io/raft/blob/v3.6.0/rawnode.go (MustSync: not when only Commit has changed).
+func (l *Log) agreedAlone(all []*raftpb.Entry, committed int) int {
+	voters := map[uint64]bool{}
+	for _, id := range l.Snapshot.GetMetadata().GetConfState().GetVoters() {
+		voters[id] = true
+	}
+	for i, e := range all {
+		if i >= committed && (len(voters) != 1 || !voters[l.NodeID]) {
+			return i
+		}
+		switch e.GetType() {
+		case raftpb.EntryNormal:
+		case raftpb.EntryConfChange:
+			cc := &raftpb.ConfChange{}
+			if err := proto.Unmarshal(e.GetData(), cc); err != nil {
+				return max(i, committed)
+			}
+			switch cc.GetType() {
+			case raftpb.ConfChangeAddNode:
+				voters[cc.GetNodeId()] = true
+			case raftpb.ConfChangeRemoveNode, raftpb.ConfChangeAddLearnerNode:
+				delete(voters, cc.GetNodeId())
+			case raftpb.ConfChangeUpdateNode:
+			}
+		default: // etcd makes no others
+			return max(i, committed)
+		}
+	}
+	return len(all)
 }

@@ -142,6 +142,64 @@ func TestReadFromSnapshot(t *testing.T) {
 	}
 }
 
+// TestReadBeyondCommit: a killed member has written down less than it had confirmed. What it alone had to agree to is data.
+func TestReadBeyondCommit(t *testing.T) {
+	change := func(index uint64, kind raftpb.ConfChangeType, id uint64) *raftpb.Entry {
+		data, err := proto.Marshal(&raftpb.ConfChange{Type: &kind, NodeId: &id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := entry(index, "")
+		e.Type, e.Data = new(raftpb.EntryConfChange), data
+		return e
+	}
+	self, other := uint64(0xa), uint64(0xb)
+	for name, c := range map[string]struct {
+		committed, tail []*raftpb.Entry
+		index           uint64
+	}{
+		"alone":                  {[]*raftpb.Entry{change(1, raftpb.ConfChangeAddNode, self), entry(2, "x")}, []*raftpb.Entry{entry(3, "x"), entry(4, "x")}, 4},
+		"with a learner":         {[]*raftpb.Entry{change(1, raftpb.ConfChangeAddNode, self), change(2, raftpb.ConfChangeAddLearnerNode, other)}, []*raftpb.Entry{entry(3, "x")}, 3},
+		"one of two":             {[]*raftpb.Entry{change(1, raftpb.ConfChangeAddNode, self), change(2, raftpb.ConfChangeAddNode, other)}, []*raftpb.Entry{entry(3, "x")}, 2},
+		"alone again":            {[]*raftpb.Entry{change(1, raftpb.ConfChangeAddNode, self), change(2, raftpb.ConfChangeAddNode, other), change(3, raftpb.ConfChangeRemoveNode, other)}, []*raftpb.Entry{entry(4, "x")}, 4},
+		"alone until one joined": {[]*raftpb.Entry{change(1, raftpb.ConfChangeAddNode, self)}, []*raftpb.Entry{entry(2, "x"), change(3, raftpb.ConfChangeAddNode, other), entry(4, "x")}, 3},
+		"another is alone":       {[]*raftpb.Entry{change(1, raftpb.ConfChangeAddNode, other)}, []*raftpb.Entry{entry(2, "x")}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMember(t)
+			commit := uint64(len(c.committed))
+			state := &raftpb.HardState{Term: new(uint64(2)), Vote: &self, Commit: &commit}
+			if err := errors.Join(m.w.Save(state, c.committed), m.w.Save(&raftpb.HardState{}, c.tail)); err != nil {
+				t.Fatal(err)
+			}
+			m.close()
+			l, err := m.read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := len(c.committed) + len(c.tail); l.Index() != c.index || l.Commit != commit || l.Uncommitted != all-int(c.index) { //nolint:gosec // small
+				t.Errorf("index %d, commit %d, %d uncommitted; want index %d", l.Index(), l.Commit, l.Uncommitted, c.index)
+			}
+		})
+	}
+}
+
+// TestReadBeyondCommitFromSnapshot takes the voters from the snapshot.
+func TestReadBeyondCommitFromSnapshot(t *testing.T) {
+	m := newMember(t)
+	m.save(1, 5, 5, "x")
+	m.snapshot(5)
+	m.save(6, 8, 6, "y")
+	m.close()
+	l, err := m.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Index() != 8 || l.Uncommitted != 0 {
+		t.Errorf("index %d, %d uncommitted", l.Index(), l.Uncommitted)
+	}
+}
+
 // A crash while writing leaves any part of the last record: everything before counts, as it does for etcd.
 func TestReadTorn(t *testing.T) {
 	m := newMember(t)

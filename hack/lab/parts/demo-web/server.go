@@ -36,10 +36,15 @@ func serve(listen string, linger time.Duration) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-stop:
 	}
-	// kube-proxy on every node has to hear that this endpoint is gone before it stops to answer.
+	// kube-proxy on every node has to hear that this endpoint is gone before it stops to answer. A pod cannot see when all of them
+	// have, which is why people wait for a time here: https://kubernetes.io/docs/tutorials/services/pods-and-endpoint-termination-flow/
 	log.Printf("told to stop, serving %s longer", linger)
 	leaving.Store(true)
-	time.Sleep(linger)
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-time.After(linger):
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return srv.Shutdown(ctx)

@@ -39,17 +39,8 @@ func paths(m *bundle.Manifest) []string {
 	return out
 }
 
-// native gives this machine's architecture, for tests that run a kubeadm.
-func native(t *testing.T) string {
-	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skip("kubeadm runs on Linux only")
-	}
-	return runtime.GOARCH
-}
-
 func TestABundleOfTwoMinors(t *testing.T) {
-	arch := native(t)
+	arch := runtime.GOARCH
 	debs := t.TempDir()
 	writeDebs(t, debs, "1.33.5-1.1", arch)
 	writeDebs(t, debs, "1.33.6-1.1", arch)
@@ -120,7 +111,7 @@ func TestABundleOfTwoMinors(t *testing.T) {
 }
 
 func TestEverythingThatIsMissingIsNamed(t *testing.T) {
-	arch := native(t)
+	arch := runtime.GOARCH
 	debs := t.TempDir()
 	writeDebs(t, debs, "1.34.2-1.1", arch)
 	writeDeb(t, debs, "kubeadm", "1.34.2-1.1", "riscv64", "")
@@ -182,7 +173,7 @@ func TestWhatIsNoPackageOrArchiveIsNamed(t *testing.T) {
 }
 
 func TestPushedBundle(t *testing.T) {
-	arch := native(t)
+	arch := runtime.GOARCH
 	srv := httptest.NewServer(registry.New())
 	defer srv.Close()
 	debs := t.TempDir()
@@ -220,7 +211,7 @@ func TestPushedBundle(t *testing.T) {
 }
 
 func TestPlainPrograms(t *testing.T) {
-	arch := native(t)
+	arch := runtime.GOARCH
 	self, err := os.ReadFile("/proc/self/exe")
 	must(t, err)
 	dir := t.TempDir()
