@@ -1,0 +1,142 @@
+package hazard
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+)
+
+// setting is a flag or a feature gate, and where it is set.
+type setting struct {
+	component, name, value, where string
+}
+
+// sections are the parts of kubeadm's ClusterConfiguration that have arguments of a component.
+var sections = []struct{ key, component string }{
+	{"apiServer", "kube-apiserver"}, {"controllerManager", "kube-controller-manager"}, {"scheduler", "kube-scheduler"},
+}
+
+// args are extraArgs: a map up to v1beta3, and a list of names and values from v1beta4 on.
+type args []cluster.Flag
+
+// UnmarshalJSON reads both forms.
+func (a *args) UnmarshalJSON(b []byte) error {
+	var list []cluster.Flag
+	if yaml.Unmarshal(b, &list) == nil {
+		*a = list
+		return nil
+	}
+	var all map[string]string
+	if err := yaml.Unmarshal(b, &all); err != nil {
+		return fmt.Errorf("read extraArgs: %w", err)
+	}
+	for k, v := range all {
+		*a = append(*a, cluster.Flag{Name: k, Value: v})
+	}
+	return nil
+}
+
+// clusterConfiguration is what of kubeadm's configuration is judged.
+type clusterConfiguration struct {
+	APIVersion      string          `json:"apiVersion"`
+	ImageRepository string          `json:"imageRepository"`
+	FeatureGates    map[string]bool `json:"featureGates"`
+	APIServer       struct {
+		ExtraArgs args `json:"extraArgs"`
+	} `json:"apiServer"`
+	ControllerManager struct {
+		ExtraArgs args `json:"extraArgs"`
+	} `json:"controllerManager"`
+	Scheduler struct {
+		ExtraArgs args `json:"extraArgs"`
+	} `json:"scheduler"`
+}
+
+func (c clusterConfiguration) args(component string) args {
+	switch component {
+	case "kube-apiserver":
+		return c.APIServer.ExtraArgs
+	case "kube-controller-manager":
+		return c.ControllerManager.ExtraArgs
+	case "kube-scheduler":
+		return c.Scheduler.ExtraArgs
+	}
+	return nil
+}
+
+func (f Facts) kubeadm() (clusterConfiguration, bool) {
+	var c clusterConfiguration
+	text, ok := f.config("ClusterConfiguration")
+	return c, ok && yaml.Unmarshal([]byte(text.Text), &c) == nil
+}
+
+// flagSettings are all flags that components are given: now, by kubeadm at the upgrade, and on the hosts.
+func (f Facts) flagSettings() []setting {
+	var out []setting
+	for _, c := range f.Cluster.Survey.Components {
+		for _, g := range c.Flags {
+			out = append(out, setting{c.Name, g.Name, g.Value, fmt.Sprintf("static pod %s of node %q", c.Name, c.Node)})
+		}
+	}
+	if c, ok := f.kubeadm(); ok {
+		for _, s := range sections {
+			for _, a := range c.args(s.component) {
+				out = append(out, setting{s.component, a.Name, a.Value, "ConfigMap kube-system/kubeadm-config, " + s.key + ".extraArgs"})
+			}
+		}
+	}
+	for _, n := range f.Cluster.Nodes {
+		if n.Host == nil || !f.moves(n) {
+			continue
+		}
+		for _, a := range n.Host.KubeletArgs {
+			out = append(out, setting{"kubelet", a.Name, a.Value, fmt.Sprintf("kubelet of node %q%s", n.Name, from(a.File))})
+		}
+	}
+	return out
+}
+
+func from(file string) string {
+	if file == "" {
+		return ""
+	}
+	return " (" + file + ")"
+}
+
+// gateSettings are all feature gates that are set anywhere.
+func (f Facts) gateSettings() []setting {
+	var out []setting
+	for _, s := range f.flagSettings() {
+		if s.name != "feature-gates" {
+			continue
+		}
+		for pair := range strings.SplitSeq(s.value, ",") {
+			if name, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok {
+				out = append(out, setting{s.component, name, strings.ToLower(v), s.where})
+			}
+		}
+	}
+	add := func(component, where string, gates map[string]bool) {
+		for name, v := range gates {
+			out = append(out, setting{component, name, fmt.Sprint(v), where})
+		}
+	}
+	if c, ok := f.kubeadm(); ok {
+		add("kubeadm", "ConfigMap kube-system/kubeadm-config, featureGates", c.FeatureGates)
+	}
+	for _, c := range f.Cluster.Survey.Configs {
+		component := map[string]string{"kubelet": "kubelet", "config.conf": "kube-proxy"}[c.Key]
+		var in struct {
+			FeatureGates map[string]bool `json:"featureGates"`
+		}
+		if component != "" && yaml.Unmarshal([]byte(c.Text), &in) == nil {
+			add(component, "ConfigMap kube-system/"+c.ConfigMap, in.FeatureGates)
+		}
+	}
+	slices.SortFunc(out, func(a, b setting) int { return strings.Compare(a.where+a.name, b.where+b.name) })
+	return out
+}
