@@ -15,7 +15,7 @@ func apiRows() []Hazard {
 	var out []Hazard
 	for _, a := range knowledge.RemovedAPIs() {
 		name := a.GroupVersion() + " " + a.Kind
-		id := strings.ToLower(strings.TrimPrefix(a.Group+"-", "-")+a.Version+"-"+a.Kind)
+		id := strings.ToLower(strings.TrimPrefix(a.Group+"-", "-") + a.Version + "-" + a.Kind)
 		fix := "use " + a.Replacement
 		if a.Replacement == "" {
 			fix = "use a version that stays, where there is one: kubectl api-resources"
@@ -39,7 +39,9 @@ func apiRows() []Hazard {
 }
 
 func stored(f Facts, a knowledge.RemovedAPI) (cluster.StoredAPI, bool) {
-	i := slices.IndexFunc(f.Cluster.Survey.Stored, func(s cluster.StoredAPI) bool { return s.Group == a.Group && s.Version == a.Version && s.Kind == a.Kind })
+	i := slices.IndexFunc(f.Cluster.Survey.Stored, func(s cluster.StoredAPI) bool {
+		return s.Group == a.Group && s.Version == a.Version && s.Kind == a.Kind
+	})
 	if i < 0 {
 		return cluster.StoredAPI{}, false
 	}
@@ -75,7 +77,9 @@ func writers(f Facts, a knowledge.RemovedAPI) []Offender {
 // and that alone tells nothing.
 func requests(f Facts, a knowledge.RemovedAPI) []Offender {
 	served := f.Cluster.Survey.APIs
-	i := slices.IndexFunc(served, func(s cluster.ServedAPI) bool { return s.Group == a.Group && s.Version == a.Version && s.Kind == a.Kind })
+	i := slices.IndexFunc(served, func(s cluster.ServedAPI) bool {
+		return s.Group == a.Group && s.Version == a.Version && s.Kind == a.Kind
+	})
 	if i < 0 || served[i].Preferred {
 		return nil
 	}

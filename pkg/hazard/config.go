@@ -1,7 +1,6 @@
 package hazard
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -16,7 +15,7 @@ const source = "https://github.com/kubernetes/kubernetes/"
 var configRows = []Hazard{
 	{ID: "kubeadm-config-version", Stays: true, Severity: Mandatory, Source: source + "blob/v1.37.2/cmd/kubeadm/app/apis/kubeadm/scheme/scheme.go",
 		Title:    "kubeadm of the first release on the way cannot read its own configuration",
-		Evidence: "ConfigMap kube-system/kubeadm-config is of %s, which kubeadm reads up to %s", Fix: "convert it with a kubeadm that still reads it: kubeadm config migrate",
+		Evidence: "ConfigMap kube-system/kubeadm-config is of %s, which kubeadm does not read from %s on", Fix: "convert it with a kubeadm that still reads it: kubeadm config migrate",
 		find: configVersion},
 	{ID: "kubeadm-config-unreadable", Severity: Mandatory, Source: "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-reconfigure/",
 		Title: "kubeadm's configuration is not as kubeadm writes it", Evidence: "ConfigMap kube-system/kubeadm-config: its ClusterConfiguration %s",
@@ -90,10 +89,7 @@ func configVersion(f Facts) []Offender {
 	if !knowledge.Ended(end, next) {
 		return nil
 	}
-	v := strings.Split(end, ".")
-	var minor int
-	fmt.Sscan(v[1], &minor)
-	return []Offender{{c.APIVersion, fmt.Sprintf("1.%d", minor-1)}}
+	return []Offender{{c.APIVersion, end}}
 }
 
 func proxyMode(mode string) func(Facts) []Offender {
@@ -170,7 +166,7 @@ func eachOfKubeadm(f Facts, see func(c cluster.Component, key string, g cluster.
 		return
 	}
 	for _, c := range f.Cluster.Survey.Components {
-		i := slices.IndexFunc(sections, func(s struct{ key, component string }) bool { return s.component == c.Name })
+		i := slices.IndexFunc(sections, func(s section) bool { return s.component == c.Name })
 		if i < 0 {
 			continue
 		}

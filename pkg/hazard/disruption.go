@@ -106,16 +106,15 @@ func tooLarge(f Facts) []Offender {
 			continue
 		}
 		var rooms []cluster.Resources
+		var all cluster.Resources
 		for _, o := range f.Cluster.Nodes {
 			if o.Name != n.Name && room(o).Pods > 0 {
-				rooms = append(rooms, room(o))
+				rooms, all = append(rooms, room(o)), all.Add(room(o))
 			}
 		}
-		if len(rooms) == 0 {
-			continue // that there is no node at all is told otherwise
-		}
 		for _, p := range n.Pods {
-			if p.Stuck != "" || p.Controller == "" {
+			// That all nodes together have no room is told of elsewhere.
+			if p.Stuck != "" || p.Controller == "" || p.Requests.Sub(all) != (cluster.Resources{}) {
 				continue
 			}
 			if !slices.ContainsFunc(rooms, func(r cluster.Resources) bool { return p.Requests.Sub(r) == (cluster.Resources{}) }) {

@@ -20,16 +20,24 @@ func flagRows() []Hazard {
 			ID: "flag-" + r.Component + "-" + r.Name, Since: r.Removed, Stays: true, Severity: Mandatory, Source: source,
 			Title:    fmt.Sprintf("%s of %s does not know --%s, and does not start with it (%s is the last release read that knows it)", r.Component, r.Removed, r.Name, r.Last),
 			Evidence: "%s: --" + r.Name + "=%s", Fix: fixOf(r),
-			find: func(f Facts) []Offender {
-				var out []Offender
-				for _, s := range f.flagSettings() {
-					if s.component == r.Component && s.name == r.Name {
-						out = append(out, Offender{s.where, s.value})
-					}
-				}
-				return out
-			},
+			find:   func(f Facts) []Offender { return flagOffenders(f, r, everywhere) },
+			byHand: func(f Facts) []Offender { return flagOffenders(f, r, setting.staysSet) },
 		})
+	}
+	return out
+}
+
+func everywhere(setting) bool { return true }
+
+// staysSet tells what an upgrade does not see to: what is still configured, and what is set on hosts.
+func (s setting) staysSet() bool { return !s.made }
+
+func flagOffenders(f Facts, r knowledge.RemovedFlag, which func(setting) bool) []Offender {
+	var out []Offender
+	for _, s := range f.flagSettings() {
+		if s.component == r.Component && s.name == r.Name && which(s) {
+			out = append(out, Offender{s.where, s.value})
+		}
 	}
 	return out
 }
@@ -62,7 +70,8 @@ func gateRows() []Hazard {
 				ID: prefix + strings.ToLower(g.Name), Since: g.Removed, Stays: true, Severity: Mandatory, Source: sourceOf(g, g.Last),
 				Title:    fmt.Sprintf("feature gate %s is unknown from %s on: %s that is told of it does not start", g.Name, g.Removed, who),
 				Evidence: "%s: %s=%s", Fix: "take the gate out there: from its end on, what it stood for is no longer a choice",
-				find: func(f Facts) []Offender { return gateOffenders(f, g, func(string) bool { return true }) },
+				find:   func(f Facts) []Offender { return gateOffenders(f, g, everywhere) },
+				byHand: func(f Facts) []Offender { return gateOffenders(f, g, setting.staysSet) },
 			})
 		}
 		if g.Locked != "" {
@@ -71,7 +80,10 @@ func gateRows() []Hazard {
 				Title:    fmt.Sprintf("feature gate %s can only be %t from %s on: %s that is told otherwise does not start", g.Name, g.Value, g.Locked, who),
 				Evidence: "%s: %s=%s", Fix: "take the gate out there",
 				find: func(f Facts) []Offender {
-					return gateOffenders(f, g, func(v string) bool { return v != fmt.Sprint(g.Value) })
+					return gateOffenders(f, g, func(s setting) bool { return s.value != fmt.Sprint(g.Value) })
+				},
+				byHand: func(f Facts) []Offender {
+					return gateOffenders(f, g, func(s setting) bool { return s.value != fmt.Sprint(g.Value) && s.staysSet() })
 				},
 			})
 		}
@@ -88,10 +100,10 @@ func sourceOf(g knowledge.EndedGate, release string) string {
 	return "https://github.com/kubernetes/kubernetes/blob/" + release + file
 }
 
-func gateOffenders(f Facts, g knowledge.EndedGate, bad func(value string) bool) []Offender {
+func gateOffenders(f Facts, g knowledge.EndedGate, bad func(setting) bool) []Offender {
 	var out []Offender
 	for _, s := range f.gateSettings() {
-		if s.name == g.Name && (s.component == "kubeadm") == (g.Component == "kubeadm") && bad(s.value) {
+		if s.name == g.Name && (s.component == "kubeadm") == (g.Component == "kubeadm") && bad(s) {
 			out = append(out, Offender{s.where, s.name, s.value})
 		}
 	}

@@ -44,6 +44,8 @@ type Hazard struct {
 	Fix, Source string
 	// find looks for the offenders.
 	find func(Facts) []Offender
+	// byHand, where it is set, looks for those that are left once kubeadm's configuration has been rewritten and its manifests made of it.
+	byHand func(Facts) []Offender
 }
 
 // Facts are all that is judged.
@@ -67,6 +69,8 @@ type Found struct {
 	Hazard
 	// Offenders are all of them, in the words of the row's evidence, each once.
 	Offenders []string
+	// Mechanical tells that the upgrade itself mends all of it, by Rewrites.
+	Mechanical bool
 }
 
 // All are the rows.
@@ -82,6 +86,8 @@ func Find(f Facts) []Found {
 		f.Cluster = &c
 	}
 	f.From = oldest(f.Cluster)
+	mended := f
+	mended.Cluster = Rewritten(f.Cluster, Rewrites(f.Cluster, f.To))
 	var out []Found
 	for _, h := range All() {
 		if !h.onTheWay(f) {
@@ -94,7 +100,7 @@ func Find(f Facts) []Found {
 			}
 		}
 		if len(seen) > 0 {
-			out = append(out, Found{h, seen})
+			out = append(out, Found{Hazard: h, Offenders: seen, Mechanical: h.byHand != nil && len(h.byHand(mended)) == 0})
 		}
 	}
 	return out

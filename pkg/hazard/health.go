@@ -32,7 +32,9 @@ var healthRows = []Hazard{
 		}},
 	{ID: "apiserver-certificate-expired", Severity: Mandatory, Source: certs,
 		Title: "the certificate of an API server has ended, or ends while the upgrade runs", Evidence: "API server %s: its certificate ends at %s", Fix: "renew it on its node first: kubeadm certs renew all, and restart the static pods",
-		find: func(f Facts) []Offender { return servers(f, func(left time.Duration) bool { return left <= duringRun }) }},
+		find: func(f Facts) []Offender {
+			return servers(f, func(left time.Duration) bool { return left <= duringRun })
+		}},
 	{ID: "client-certificate-ends", Severity: Mandatory, Source: certs,
 		Title: "the certificate of this kubeconfig ends while the upgrade may still run", Evidence: "it ends at %s", Fix: "renew it on a control-plane node with: kubeadm certs renew admin.conf, and fetch the file again",
 		find: func(f Facts) []Offender {

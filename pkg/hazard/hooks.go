@@ -87,7 +87,9 @@ var hookRows = []Hazard{
 	{ID: "webhook-review-v1beta1", Since: "1.22", Severity: Skippable, Source: admissionsDocs,
 		Title:    "a webhook understands only AdmissionReview v1beta1, whose configuration API ends with 1.22",
 		Evidence: "%s: webhook %s understands %s", Fix: "upgrade the webhook to one that understands v1",
-		find: hooks(func(h cluster.Webhook) bool { return len(h.ReviewVersions) > 0 && !slices.Contains(h.ReviewVersions, "v1") }, func(h cluster.Webhook) Offender {
+		find: hooks(func(h cluster.Webhook) bool {
+			return len(h.ReviewVersions) > 0 && !slices.Contains(h.ReviewVersions, "v1")
+		}, func(h cluster.Webhook) Offender {
 			return Offender{h.Configuration, h.Name, listed(h.ReviewVersions)}
 		})},
 	{ID: "apiservice-down", Severity: Skippable, Source: aggregation,

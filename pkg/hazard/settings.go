@@ -13,10 +13,16 @@ import (
 // setting is a flag or a feature gate, and where it is set.
 type setting struct {
 	component, name, value, where string
+	// section is the part of ClusterConfiguration that it is set in; empty elsewhere.
+	section string
+	// made tells that it stands in a manifest, which kubeadm makes anew of its configuration.
+	made bool
 }
 
+type section struct{ key, component string }
+
 // sections are the parts of kubeadm's ClusterConfiguration that have arguments of a component.
-var sections = []struct{ key, component string }{
+var sections = []section{
 	{"apiServer", "kube-apiserver"}, {"controllerManager", "kube-controller-manager"}, {"scheduler", "kube-scheduler"},
 }
 
@@ -79,13 +85,14 @@ func (f Facts) flagSettings() []setting {
 	var out []setting
 	for _, c := range f.Cluster.Survey.Components {
 		for _, g := range c.Flags {
-			out = append(out, setting{c.Name, g.Name, g.Value, fmt.Sprintf("static pod %s of node %q", c.Name, c.Node)})
+			out = append(out, setting{component: c.Name, name: g.Name, value: g.Value, where: fmt.Sprintf("static pod %s of node %q", c.Name, c.Node), made: slices.ContainsFunc(sections, func(s section) bool { return s.component == c.Name })})
 		}
 	}
 	if c, ok := f.kubeadm(); ok {
 		for _, s := range sections {
 			for _, a := range c.args(s.component) {
-				out = append(out, setting{s.component, a.Name, a.Value, "ConfigMap kube-system/kubeadm-config, " + s.key + ".extraArgs"})
+				out = append(out, setting{component: s.component, name: strings.ReplaceAll(a.Name, "_", "-"), value: a.Value,
+					where: "ConfigMap kube-system/kubeadm-config, " + s.key + ".extraArgs", section: s.key})
 			}
 		}
 	}
@@ -94,7 +101,7 @@ func (f Facts) flagSettings() []setting {
 			continue
 		}
 		for _, a := range n.Host.KubeletArgs {
-			out = append(out, setting{"kubelet", a.Name, a.Value, fmt.Sprintf("kubelet of node %q%s", n.Name, from(a.File))})
+			out = append(out, setting{component: "kubelet", name: a.Name, value: a.Value, where: fmt.Sprintf("kubelet of node %q%s", n.Name, from(a.File))})
 		}
 	}
 	return out
@@ -116,13 +123,14 @@ func (f Facts) gateSettings() []setting {
 		}
 		for pair := range strings.SplitSeq(s.value, ",") {
 			if name, v, ok := strings.Cut(strings.TrimSpace(pair), "="); ok {
-				out = append(out, setting{s.component, name, strings.ToLower(v), s.where})
+				s.name, s.value = name, strings.ToLower(v)
+				out = append(out, s)
 			}
 		}
 	}
 	add := func(component, where string, gates map[string]bool) {
 		for name, v := range gates {
-			out = append(out, setting{component, name, fmt.Sprint(v), where})
+			out = append(out, setting{component: component, name: name, value: fmt.Sprint(v), where: where})
 		}
 	}
 	if c, ok := f.kubeadm(); ok {

@@ -31,8 +31,6 @@ type RemovedFlag struct {
 	Removed, Last string
 	// Source is where the removal is told of; empty where it was found by comparing the sources of releases.
 	Source string
-	// Keeps tells that the component goes on as before without the flag, so that it can simply be taken out.
-	Keeps bool
 }
 
 // EndedGate is a feature gate that can be set no more, or to one value only. A component that is told otherwise does not start.
@@ -50,7 +48,7 @@ type EndedGate struct {
 func RemovedAPIs() []RemovedAPI { return slices.Clone(removedAPIs) }
 
 // RemovedFlags lists the flags that components have lost.
-func RemovedFlags() []RemovedFlag { return slices.Concat(earlierFlags, removedFlags) }
+func RemovedFlags() []RemovedFlag { return slices.Concat(otherFlags, removedFlags) }
 
 // EndedGates lists the feature gates that have ended or been locked.
 func EndedGates() []EndedGate { return slices.Clone(endedGates) }

@@ -83,8 +83,9 @@ func ForCluster(in Input) (*Plan, error) {
 	var work []Phase
 	for i := range b.stops {
 		s := b.at(i)
-		work = append(work, s.controlPlane()...)
-		work = append(work, s.nodes()...)
+		if moves := slices.Concat(s.controlPlane(), s.nodes()); len(moves) > 0 {
+			work = slices.Concat(work, s.rewrite(), moves)
+		}
 	}
 	for _, n := range b.everyNode() {
 		p.Nodes = append(p.Nodes, b.summary(n))
@@ -119,6 +120,8 @@ type builder struct {
 	leaders cluster.Leaders
 	leader  string
 	reasons []string
+	// rewritten is the cluster with kubeadm's configuration as the plan has made it so far; nil before that.
+	rewritten *cluster.Cluster
 	// touched are the nodes that work is planned for, by stop.
 	touched map[string][]int
 	err     error

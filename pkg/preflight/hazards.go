@@ -1,0 +1,23 @@
+package preflight
+
+import "github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
+
+// hazards judges by the rows of what releases may break, each a finding with all its offenders.
+func hazards(in Input) []Finding {
+	var out []Finding
+	var diffs string
+	for _, r := range hazard.Rewrites(in.Cluster, in.To) {
+		diffs += r.Diff()
+	}
+	for _, h := range hazard.Find(hazard.Facts{Cluster: in.Cluster, To: in.To, Workers: in.Workers, MaxUnavailable: in.MaxUnavailable}) {
+		f := Finding{ID: h.ID, Severity: Error, Message: h.Title, Evidence: h.Offenders, Fix: h.Fix, Link: h.Source, Skippable: h.Severity == hazard.Skippable}
+		switch {
+		case h.Mechanical:
+			f.Severity, f.Fix, f.Diff = Warning, "nothing: the upgrade takes it out of kubeadm's configuration", diffs
+		case h.Severity == hazard.Advice, h.Skipped(in.SkipChecks):
+			f.Severity = Warning
+		}
+		out = append(out, f)
+	}
+	return out
+}
