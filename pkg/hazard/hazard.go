@@ -36,6 +36,8 @@ type Hazard struct {
 	// Stays is set for what breaks at any upgrade past Since, and not only at the one that leads to it.
 	Stays    bool
 	Severity Severity
+	// Etcd is set for what stands in the way of an upgrade of etcd as well.
+	Etcd bool
 	// Title says what happens.
 	Title string
 	// Evidence is a format of package fmt for what is shown of each offender, of what find gives.
@@ -59,6 +61,8 @@ type Facts struct {
 	MaxUnavailable int
 	// Workers are the only workers to be touched; nil means all.
 	Workers []string
+	// Etcd is set where etcd is to be upgraded, and not Kubernetes.
+	Etcd bool
 }
 
 // Offender is what of a cluster makes a hazard real: the values for the row's evidence.
@@ -90,7 +94,7 @@ func Find(f Facts) []Found {
 	mended.Cluster = Rewritten(f.Cluster, Rewrites(f.Cluster, f.To))
 	var out []Found
 	for _, h := range All() {
-		if !h.onTheWay(f) {
+		if !h.onTheWay(f) || f.Etcd && !h.Etcd {
 			continue
 		}
 		var seen []string

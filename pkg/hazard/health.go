@@ -30,12 +30,12 @@ var healthRows = []Hazard{
 		find: func(f Facts) []Offender {
 			return servers(f, func(left time.Duration) bool { return left > duringRun && left < soon })
 		}},
-	{ID: "apiserver-certificate-expired", Severity: Mandatory, Source: certs,
+	{ID: "apiserver-certificate-expired", Severity: Mandatory, Etcd: true, Source: certs,
 		Title: "the certificate of an API server has ended, or ends while the upgrade runs", Evidence: "API server %s: its certificate ends at %s", Fix: "renew it on its node first: kubeadm certs renew all, and restart the static pods",
 		find: func(f Facts) []Offender {
 			return servers(f, func(left time.Duration) bool { return left <= duringRun })
 		}},
-	{ID: "client-certificate-ends", Severity: Mandatory, Source: certs,
+	{ID: "client-certificate-ends", Severity: Mandatory, Etcd: true, Source: certs,
 		Title: "the certificate of this kubeconfig ends while the upgrade may still run", Evidence: "it ends at %s", Fix: "renew it on a control-plane node with: kubeadm certs renew admin.conf, and fetch the file again",
 		find: func(f Facts) []Offender {
 			s := f.Cluster.Survey
@@ -44,7 +44,7 @@ var healthRows = []Hazard{
 			}
 			return []Offender{{s.ClientExpiry.UTC().Format(time.RFC3339)}}
 		}},
-	{ID: "clock-skew", Severity: Skippable, Source: "https://etcd.io/docs/v3.5/op-guide/hardware/",
+	{ID: "clock-skew", Severity: Skippable, Etcd: true, Source: "https://etcd.io/docs/v3.5/op-guide/hardware/",
 		Title: "the clock of a node is off: certificates that kubeadm makes are not valid yet elsewhere, and leases of etcd end early", Evidence: "node %q: its clock is %s off the API server's", Fix: "mend its time synchronization",
 		find: looks(func(n cluster.NodeLook) bool { return n.ClockAhead != 0 }, func(n cluster.NodeLook) Offender { return Offender{n.Name, n.ClockAhead} })},
 	{ID: "dns-down", Severity: Skippable, Source: "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",
@@ -92,7 +92,7 @@ func servers(f Facts, bad func(left time.Duration) bool) []Offender {
 
 // hostRows are those of which only the hosts know.
 var hostRows = []Hazard{
-	{ID: "certificate-expired", Severity: Mandatory, Source: certs,
+	{ID: "certificate-expired", Severity: Mandatory, Etcd: true, Source: certs,
 		Title: "a certificate on a host has ended, or ends while the upgrade runs", Evidence: "node %q: %s ends at %s", Fix: "renew it first: kubeadm certs renew all, and restart the static pods; that of a kubelet: see kubeadm's troubleshooting",
 		find: certificates(func(left time.Duration) bool { return left <= duringRun })},
 	{ID: "certificate-ends", Severity: Advice, Source: certs,

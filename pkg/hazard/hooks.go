@@ -58,7 +58,7 @@ var hookRows = []Hazard{
 		find: hooks(func(h cluster.Webhook) bool { return h.Fails && h.Pods && h.Ready == 0 }, func(h cluster.Webhook) Offender {
 			return Offender{h.Configuration, h.Name, h.Service}
 		})},
-	{ID: "webhook-system-down", Severity: Mandatory, Source: goodHooks,
+	{ID: "webhook-system-down", Severity: Mandatory, Etcd: true, Source: goodHooks,
 		Title:    "a webhook that has to answer for pods of kube-system does not: the kubelet cannot announce the new static pods, and kubeadm takes the old ones back after five minutes",
 		Evidence: "%s: webhook %s is called for pods in kube-system, and its service %s has no ready endpoint",
 		Fix:      "leave namespace kube-system out with its namespaceSelector, or bring the service up again",

@@ -158,3 +158,15 @@ func TestSkips(t *testing.T) {
 func flagsOf(name, value string) []cluster.HostFlag {
 	return []cluster.HostFlag{{Flag: cluster.Flag{Name: name, Value: value}, File: "/etc/default/kubelet"}}
 }
+
+// TestForEtcd: of an upgrade of etcd only what has to do with it is told.
+func TestForEtcd(t *testing.T) {
+	f := clusterAt("v1.33.0", "v1.34.0")
+	f.Etcd = true
+	f.Cluster.Survey.Webhooks[0].Ready = 0
+	f.Cluster.Survey.Nodes[1].ClockAhead = 60e9
+	f.Cluster.Survey.Services[0].Ready = 0
+	if got := ids(Find(f)); !slices.Equal(got, []string{"webhook-system-down", "clock-skew"}) {
+		t.Errorf("found %v", got)
+	}
+}

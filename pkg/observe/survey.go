@@ -29,19 +29,17 @@ type survey struct {
 	*cluster.Survey
 }
 
+// part is one thing to look at.
+type part struct {
+	what string
+	do   func(context.Context) error
+}
+
 // Survey looks at everything that a release up to the given one may break, and adds it to what ForPlan has read. What the operator may not
 // read, or what does not answer, is noted: it does not fail.
 func Survey(ctx context.Context, c *kube.Client, in *cluster.Cluster, upTo version.Version) error {
 	s := &survey{c, in.Survey}
-	s.ClientExpiry = clientExpiry(c.Config)
-	var err error
-	if s.Time, err = c.Now(ctx); err != nil {
-		return err
-	}
-	for _, look := range []struct {
-		what string
-		do   func(context.Context) error
-	}{
+	return s.all(ctx, []part{
 		{"the APIs that are served", s.apis},
 		{"the API servers one by one", s.servers},
 		{"objects of APIs that end", func(ctx context.Context) error { return s.stored(ctx, upTo) }},
@@ -52,12 +50,31 @@ func Survey(ctx context.Context, c *kube.Client, in *cluster.Cluster, upTo versi
 		{"the cluster's DNS", s.dns},
 		{"the clocks of the nodes", s.clocks},
 		{"the API server's health", s.health},
-	} {
-		if err := look.do(ctx); err != nil {
+	})
+}
+
+// SurveyForEtcd looks at what stands in the way of an upgrade of etcd.
+func SurveyForEtcd(ctx context.Context, c *kube.Client, in *cluster.Cluster) error {
+	in.Survey = &cluster.Survey{}
+	for _, n := range in.Nodes {
+		in.Survey.Nodes = append(in.Survey.Nodes, cluster.NodeLook{Name: n.Name})
+	}
+	s := &survey{c, in.Survey}
+	return s.all(ctx, []part{{"the API servers one by one", s.servers}, {"webhooks", s.webhooks}, {"the clocks of the nodes", s.clocks}})
+}
+
+func (s *survey) all(ctx context.Context, parts []part) error {
+	s.ClientExpiry = clientExpiry(s.client.Config)
+	var err error
+	if s.Time, err = s.client.Now(ctx); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := p.do(ctx); err != nil {
 			if ctx.Err() != nil {
-				return fmt.Errorf("look at %s: %w", look.what, context.Cause(ctx))
+				return fmt.Errorf("look at %s: %w", p.what, context.Cause(ctx))
 			}
-			s.Unread = append(s.Unread, cluster.Unread{What: look.what, Cause: err.Error()})
+			s.Unread = append(s.Unread, cluster.Unread{What: p.what, Cause: err.Error()})
 		}
 	}
 	return nil

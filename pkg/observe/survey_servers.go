@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,23 +33,34 @@ func (s *survey) servers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.Servers = make([]cluster.Server, len(ips))
+	all := make([][]string, len(ips))
+	var g errgroup.Group
+	for i, ip := range ips {
+		g.Go(func() error {
+			config := rest.CopyConfig(s.client.Config)
+			address := net.JoinHostPort(ip, strconv.Itoa(port))
+			config.Host, config.Proxy, config.Timeout = "https://"+address, nil, directTimeout
+			server := cluster.Server{Address: address}
+			var err error
+			if all[i], server.Expiry, err = metrics(ctx, config, address); err != nil {
+				server.Error = err.Error()
+			}
+			s.Servers[i] = server
+			return nil
+		})
+	}
+	_ = g.Wait() // what cannot be reached is noted
 	reached := false
-	for _, ip := range ips {
-		config := rest.CopyConfig(s.client.Config)
-		config.Host = "https://" + net.JoinHostPort(ip, strconv.Itoa(port))
-		config.Proxy, config.Timeout = nil, directTimeout
-		server := cluster.Server{Address: net.JoinHostPort(ip, strconv.Itoa(port))}
-		if server.Expiry, err = s.metrics(ctx, config, server.Address); err != nil {
-			server.Error = err.Error()
-		} else {
-			reached = true
-		}
-		s.Servers = append(s.Servers, server)
+	for i, series := range all {
+		reached = reached || s.Servers[i].Error == ""
+		s.note(series, s.Servers[i].Address)
 	}
 	if reached {
 		return nil
 	}
-	_, err = s.metrics(ctx, s.client.Config, s.client.Config.Host)
+	series, _, err := metrics(ctx, s.client.Config, s.client.Config.Host)
+	s.note(series, s.client.Config.Host)
 	return err
 }
 
@@ -59,52 +71,55 @@ var (
 	label     = regexp.MustCompile(`(\w+)="([^"]*)"`)
 )
 
-// metrics reads from one API server which deprecated APIs were asked of it, and until when its certificate is valid.
-func (s *survey) metrics(ctx context.Context, config *rest.Config, server string) (expiry time.Time, err error) {
+// metrics reads from one API server which deprecated APIs were asked of it, as labels, and until when its certificate is valid.
+func metrics(ctx context.Context, config *rest.Config, server string) (series []string, expiry time.Time, err error) {
 	resp, err := get(ctx, config, "/metrics")
 	if err != nil {
-		return expiry, err
+		return nil, expiry, err
 	}
 	defer resp.Body.Close()
 	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
 		expiry = resp.TLS.PeerCertificates[0].NotAfter
 	}
 	if resp.StatusCode != http.StatusOK {
-		return expiry, fmt.Errorf("get /metrics of %s: %s", server, resp.Status)
+		return nil, expiry, fmt.Errorf("get /metrics of %s: %s", server, resp.Status)
 	}
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		if m := requested.FindStringSubmatch(lines.Text()); m != nil {
-			s.noteRequested(m[1], server)
+			series = append(series, m[1])
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return expiry, fmt.Errorf("get /metrics of %s: %w", server, err)
+		return nil, expiry, fmt.Errorf("get /metrics of %s: %w", server, err)
 	}
-	return expiry, nil
+	return series, expiry, nil
 }
 
-func (s *survey) noteRequested(labels, server string) {
-	var r cluster.RequestedAPI
-	for _, l := range label.FindAllStringSubmatch(labels, -1) {
-		switch l[1] {
-		case "group":
-			r.Group = l[2]
-		case "version":
-			r.Version = l[2]
-		case "resource":
-			r.Resource = l[2]
+// note puts together what several API servers were asked for.
+func (s *survey) note(series []string, server string) {
+	for _, labels := range series {
+		var r cluster.RequestedAPI
+		for _, l := range label.FindAllStringSubmatch(labels, -1) {
+			switch l[1] {
+			case "group":
+				r.Group = l[2]
+			case "version":
+				r.Version = l[2]
+			case "resource":
+				r.Resource = l[2]
+			}
 		}
-	}
-	i := slices.IndexFunc(s.Requested, func(o cluster.RequestedAPI) bool {
-		return o.Group == r.Group && o.Version == r.Version && o.Resource == r.Resource
-	})
-	if i < 0 {
-		s.Requested, i = append(s.Requested, r), len(s.Requested)
-	}
-	if !slices.Contains(s.Requested[i].Servers, server) {
-		s.Requested[i].Servers = append(s.Requested[i].Servers, server)
+		i := slices.IndexFunc(s.Requested, func(o cluster.RequestedAPI) bool {
+			return o.Group == r.Group && o.Version == r.Version && o.Resource == r.Resource
+		})
+		if i < 0 {
+			s.Requested, i = append(s.Requested, r), len(s.Requested)
+		}
+		if !slices.Contains(s.Requested[i].Servers, server) {
+			s.Requested[i].Servers = append(s.Requested[i].Servers, server)
+		}
 	}
 }
 
