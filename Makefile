@@ -112,6 +112,10 @@ bench-etcd: ## Measure etcd-migrate against etcdctl, the image of Kubernetes, st
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w $(STAMP)' -o bin/etcd-migrate ./cmd/etcd-migrate
 	go run ./test/benchetcd --bin-dir "$$(go run ./hack/etcd)" --kubernetes-migrate "$$($(LAB) build --kubernetes v1.14.0 --command cluster/images/etcd/migrate)" $(BENCH)
 
+.PHONY: bench-check
+bench-check: ## Measure a check of 5,000 nodes and 100,000 objects on a real API server (minutes, idle machine)
+	go test -tags benchcheck -timeout 60m -count 1 ./test/benchcheck
+
 .PHONY: fuzz
 fuzz: ## Throw broken input at every parser, each for FUZZTIME (ten minutes unless set)
 	hack/fuzz.sh $(FUZZTIME)
