@@ -63,6 +63,8 @@ type Facts struct {
 	Workers []string
 	// Etcd is set where etcd is to be upgraded, and not Kubernetes.
 	Etcd bool
+	// read is what was read of the configurations, once for all rows.
+	read *readings
 }
 
 // Offender is what of a cluster makes a hazard real: the values for the row's evidence.
@@ -77,10 +79,11 @@ type Found struct {
 	Mechanical bool
 }
 
+// rows are all of them, those that are made of tables among them.
+var rows = slices.Concat(apiRows(), crdRows, hookRows, flagRows(), gateRows(), configRows, skewRows, nameRows, volumeRows, disruptionRows, healthRows, hostRows)
+
 // All are the rows.
-func All() []Hazard {
-	return slices.Concat(apiRows(), crdRows, hookRows, flagRows(), gateRows(), configRows, skewRows, nameRows, volumeRows, disruptionRows, healthRows, hostRows)
-}
+func All() []Hazard { return slices.Clone(rows) }
 
 // Find judges a cluster by every row that has to do with the way to the target.
 func Find(f Facts) []Found {
@@ -92,8 +95,9 @@ func Find(f Facts) []Found {
 	f.From = oldest(f.Cluster)
 	mended := f
 	mended.Cluster = Rewritten(f.Cluster, Rewrites(f.Cluster, f.To))
+	f.read, mended.read = f.readings(), mended.readings()
 	var out []Found
-	for _, h := range All() {
+	for _, h := range rows {
 		if !h.onTheWay(f) || f.Etcd && !h.Etcd {
 			continue
 		}

@@ -63,19 +63,25 @@ func Rewritten(c *cluster.Cluster, rewrites []Rewrite) *cluster.Cluster {
 	return &out
 }
 
+var (
+	removedFlags = knowledge.RemovedFlags()
+	endedGates   = knowledge.EndedGates()
+)
+
 // strip is what of one configuration a release does not know.
 func strip(config cluster.Config, to version.Version) manifest.Strip {
 	f := Facts{Cluster: &cluster.Cluster{Survey: &cluster.Survey{Configs: []cluster.Config{config}}}, To: to}
+	f.read = f.readings()
 	s := manifest.Strip{Args: map[string][]string{}, Gates: map[string][]string{}}
 	for _, set := range f.flagSettings() {
-		for _, r := range knowledge.RemovedFlags() {
+		for _, r := range removedFlags {
 			if r.Component == set.component && r.Name == set.name && knowledge.Ended(r.Removed, to) {
 				add(s.Args, set.section, r.Name)
 			}
 		}
 	}
 	for _, set := range f.gateSettings() {
-		for _, g := range knowledge.EndedGates() {
+		for _, g := range endedGates {
 			gone := knowledge.Ended(g.Removed, to) || knowledge.Ended(g.Locked, to) && set.value != fmt.Sprint(g.Value)
 			if g.Name == set.name && (g.Component == "kubeadm") == (set.component == "kubeadm") && gone {
 				add(s.Gates, set.section, g.Name)

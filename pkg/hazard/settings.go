@@ -74,14 +74,37 @@ func (c clusterConfiguration) args(component string) args {
 	return nil
 }
 
-func (f Facts) kubeadm() (clusterConfiguration, bool) {
+// readings are what the configurations say.
+type readings struct {
+	kubeadm      clusterConfiguration
+	isKubeadm    bool
+	flags, gates []setting
+}
+
+func (f Facts) readings() *readings {
+	r := &readings{}
+	r.kubeadm, r.isKubeadm = f.readKubeadm()
+	f.read = r
+	r.flags = f.readFlags()
+	r.gates = f.readGates()
+	return r
+}
+
+func (f Facts) kubeadm() (clusterConfiguration, bool) { return f.read.kubeadm, f.read.isKubeadm }
+
+// flagSettings are all flags that components are given: now, by kubeadm at the upgrade, and on the hosts.
+func (f Facts) flagSettings() []setting { return f.read.flags }
+
+// gateSettings are all feature gates that are set anywhere.
+func (f Facts) gateSettings() []setting { return f.read.gates }
+
+func (f Facts) readKubeadm() (clusterConfiguration, bool) {
 	var c clusterConfiguration
 	text, ok := f.config("ClusterConfiguration")
 	return c, ok && yaml.Unmarshal([]byte(text.Text), &c) == nil
 }
 
-// flagSettings are all flags that components are given: now, by kubeadm at the upgrade, and on the hosts.
-func (f Facts) flagSettings() []setting {
+func (f Facts) readFlags() []setting {
 	var out []setting
 	for _, c := range f.Cluster.Survey.Components {
 		for _, g := range c.Flags {
@@ -114,8 +137,7 @@ func from(file string) string {
 	return " (" + file + ")"
 }
 
-// gateSettings are all feature gates that are set anywhere.
-func (f Facts) gateSettings() []setting {
+func (f Facts) readGates() []setting {
 	var out []setting
 	for _, s := range f.flagSettings() {
 		if s.name != "feature-gates" {

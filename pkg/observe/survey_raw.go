@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+
+	"k8s.io/client-go/rest"
 )
 
 // objectMeta is the part of an object's metadata that is looked at.
@@ -35,7 +37,8 @@ const asMetadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;
 func each[T any](ctx context.Context, s *survey, path, accept string, page int, see func(T)) error {
 	next := ""
 	for {
-		req := s.client.Discovery().RESTClient().Get().AbsPath(path).Param("limit", strconv.Itoa(page)).SetHeader("Accept", accept)
+		req := s.client.Discovery().RESTClient().Get().AbsPath(path).Param("limit", strconv.Itoa(page)).SetHeader("Accept", accept).
+			WarningHandler(rest.NoWarnings{}) // that a version ends is told as a finding, where it matters
 		if next != "" {
 			req = req.Param("continue", next)
 		}

@@ -11,6 +11,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
@@ -20,13 +21,21 @@ import (
 
 // TestSurvey plants on a real API server what only the API server can tell of, and looks.
 func TestSurvey(t *testing.T) {
-	config := apiserver.Start(t, "--runtime-config=storage.k8s.io/v1beta1=true,storagemigration.k8s.io/v1alpha1=true", "--feature-gates=StorageVersionMigrator=true")
+	config := apiserver.Start(t, "--runtime-config=api/all=true", "--feature-gates=StorageVersionMigrator=true")
 	client, err := kube.NewForConfig(config, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
+	// It has just started: its hooks run, and it has not put its own address down yet.
+	if err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		s := &survey{client, &cluster.Survey{}}
+		ips, _, err := s.addresses(ctx, metav1.NamespaceDefault, "kubernetes")
+		return err == nil && len(ips) == 1 && s.health(ctx) == nil && len(s.Unhealthy) == 0, nil
+	}); err != nil {
+		t.Fatalf("wait for the API server to be ready: %v", err)
+	}
 	post := func(path, body string) {
 		t.Helper()
 		err := client.Discovery().RESTClient().Post().AbsPath(path).Param("fieldManager", "helm").SetHeader("Content-Type", "application/json").Body([]byte(body)).Do(ctx).Error()
@@ -35,7 +44,12 @@ func TestSurvey(t *testing.T) {
 		}
 	}
 	post("/apis/storage.k8s.io/v1beta1/volumeattributesclasses", `{"metadata":{"name":"fast"},"driverName":"d.example.invalid","parameters":{"a":"b"}}`)
-	post("/apis/storagemigration.k8s.io/v1alpha1/storageversionmigrations", `{"metadata":{"name":"old"},"spec":{"resource":{"group":"apps","version":"v1","resource":"deployments"}}}`)
+	// What is the only version of a kind depends on the release that the lab has built last: alpha in 1.34, beta in 1.35.
+	migration, spec := "v1alpha1", `{"resource":{"group":"apps","version":"v1","resource":"deployments"}}`
+	if _, err := client.Discovery().ServerResourcesForGroupVersion("storagemigration.k8s.io/" + migration); err != nil {
+		migration, spec = "v1beta1", `{"resource":{"group":"apps","resource":"deployments"}}`
+	}
+	post("/apis/storagemigration.k8s.io/"+migration+"/storageversionmigrations", `{"metadata":{"name":"old"},"spec":`+spec+`}`)
 	post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", `{"metadata":{"name":"shops.example.invalid"},"spec":{"group":"example.invalid","scope":"Namespaced",
 		"names":{"plural":"shops","kind":"Shop"},"versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}],
 		"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1"],"clientConfig":{"service":{"namespace":"default","name":"nobody"}}}}}}`)
@@ -67,7 +81,7 @@ func TestSurvey(t *testing.T) {
 	v := version.MustParse("v1.34.4")
 	in := &cluster.Cluster{Kubeadm: cluster.KubeadmConfig{KubernetesVersion: v}, Survey: &cluster.Survey{Nodes: []cluster.NodeLook{{Name: "right"}, {Name: "ahead"}, {Name: "behind"}}}}
 	to := v
-	to.Minor = 37
+	to.Minor = 45
 	if err := Survey(ctx, client, in, to); err != nil {
 		t.Fatal(err)
 	}
