@@ -38,18 +38,18 @@ func apiRows() []Hazard {
 	return out
 }
 
-func stored(f Facts, a knowledge.RemovedAPI) (cluster.StoredAPI, bool) {
+func stored(f Facts, a knowledge.RemovedAPI) cluster.StoredAPI {
 	i := slices.IndexFunc(f.Cluster.Survey.Stored, func(s cluster.StoredAPI) bool {
 		return s.Group == a.Group && s.Version == a.Version && s.Kind == a.Kind
 	})
 	if i < 0 {
-		return cluster.StoredAPI{}, false
+		return cluster.StoredAPI{}
 	}
-	return f.Cluster.Survey.Stored[i], true
+	return f.Cluster.Survey.Stored[i]
 }
 
 func storedObjects(f Facts, a knowledge.RemovedAPI) []Offender {
-	s, _ := stored(f, a)
+	s := stored(f, a)
 	var out []Offender
 	for _, o := range s.Objects {
 		out = append(out, Offender{a.Kind, o})
@@ -61,7 +61,7 @@ func storedObjects(f Facts, a knowledge.RemovedAPI) []Offender {
 }
 
 func writers(f Facts, a knowledge.RemovedAPI) []Offender {
-	s, _ := stored(f, a)
+	s := stored(f, a)
 	var out []Offender
 	for _, w := range s.Writers {
 		at := ""

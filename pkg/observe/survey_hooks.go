@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -90,7 +90,7 @@ func (s *survey) crds(ctx context.Context) error {
 // hook is what both kinds of webhooks have in common.
 type hook struct {
 	Configuration string
-	admissionv1.ValidatingWebhook
+	admissionregistrationv1.ValidatingWebhook
 }
 
 func (s *survey) webhooks(ctx context.Context) error {
@@ -131,8 +131,8 @@ func (s *survey) listWebhooks(ctx context.Context) ([]hook, error) {
 		{"mutatingwebhookconfigurations", "MutatingWebhookConfiguration"}, {"validatingwebhookconfigurations", "ValidatingWebhookConfiguration"},
 	} {
 		see := func(c struct {
-			Metadata objectMeta                      `json:"metadata"`
-			Webhooks []admissionv1.ValidatingWebhook `json:"webhooks"`
+			Metadata objectMeta                                  `json:"metadata"`
+			Webhooks []admissionregistrationv1.ValidatingWebhook `json:"webhooks"`
 		}) {
 			for _, w := range c.Webhooks {
 				out = append(out, hook{r.kind + " " + c.Metadata.Name, w})
@@ -153,7 +153,7 @@ func (s *survey) listWebhooks(ctx context.Context) ([]hook, error) {
 // claimed that is not so.
 func seen(h hook, systemLabels map[string]string) (cluster.Webhook, error) {
 	out := cluster.Webhook{Configuration: h.Configuration, Name: h.Name, Ready: -1, Hosts: -1, ReviewVersions: h.AdmissionReviewVersions,
-		Fails: h.FailurePolicy != nil && *h.FailurePolicy == admissionv1.Fail}
+		Fails: h.FailurePolicy != nil && *h.FailurePolicy == admissionregistrationv1.Fail}
 	if h.TimeoutSeconds != nil {
 		out.TimeoutSeconds = int(*h.TimeoutSeconds)
 	}
@@ -168,12 +168,12 @@ func seen(h hook, systemLabels map[string]string) (cluster.Webhook, error) {
 		}
 	}
 	for _, r := range h.Rules {
-		namespaced := r.Scope == nil || *r.Scope != admissionv1.ClusterScope
+		namespaced := r.Scope == nil || *r.Scope != admissionregistrationv1.ClusterScope
 		if namespaced && covers(r, "", "pods") {
 			out.Pods = true
 			out.System = out.System || selector.Matches(labels.Set(systemLabels))
 		}
-		clustered := r.Scope == nil || *r.Scope != admissionv1.NamespacedScope
+		clustered := r.Scope == nil || *r.Scope != admissionregistrationv1.NamespacedScope
 		if clustered && (covers(r, "", "nodes") || covers(r, "", "nodes/status")) {
 			out.Nodes = true
 		}
@@ -181,7 +181,7 @@ func seen(h hook, systemLabels map[string]string) (cluster.Webhook, error) {
 	return out, nil
 }
 
-func covers(r admissionv1.RuleWithOperations, group, resource string) bool {
+func covers(r admissionregistrationv1.RuleWithOperations, group, resource string) bool {
 	return (slices.Contains(r.APIGroups, group) || slices.Contains(r.APIGroups, "*")) &&
 		(slices.Contains(r.Resources, resource) || slices.Contains(r.Resources, "*") || slices.Contains(r.Resources, "*/*"))
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -135,22 +135,22 @@ func TestSurvey(t *testing.T) {
 
 // TestSeenWebhooks: when a webhook is called is read from its rules and selectors, and nothing is claimed where conditions decide.
 func TestSeenWebhooks(t *testing.T) {
-	rule := func(group, resource string) admissionv1.RuleWithOperations {
-		return admissionv1.RuleWithOperations{Rule: admissionv1.Rule{APIGroups: []string{group}, Resources: []string{resource}}}
+	rule := func(group, resource string) admissionregistrationv1.RuleWithOperations {
+		return admissionregistrationv1.RuleWithOperations{Rule: admissionregistrationv1.Rule{APIGroups: []string{group}, Resources: []string{resource}}}
 	}
 	system := map[string]string{"kubernetes.io/metadata.name": "kube-system"}
 	except := &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "kubernetes.io/metadata.name", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"kube-system"}}}}
 	for name, tt := range map[string]struct {
-		hook                admissionv1.ValidatingWebhook
+		hook                admissionregistrationv1.ValidatingWebhook
 		pods, system, nodes bool
 	}{
-		"pods":               {admissionv1.ValidatingWebhook{Rules: []admissionv1.RuleWithOperations{rule("", "pods")}}, true, true, false},
-		"everything":         {admissionv1.ValidatingWebhook{Rules: []admissionv1.RuleWithOperations{rule("*", "*/*")}}, true, true, true},
-		"deployments":        {admissionv1.ValidatingWebhook{Rules: []admissionv1.RuleWithOperations{rule("apps", "deployments")}}, false, false, false},
-		"without the system": {admissionv1.ValidatingWebhook{NamespaceSelector: except, Rules: []admissionv1.RuleWithOperations{rule("", "pods")}}, true, false, false},
-		"by labels of pods": {admissionv1.ValidatingWebhook{ObjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}},
-			Rules: []admissionv1.RuleWithOperations{rule("", "pods")}}, false, false, false},
-		"on a condition": {admissionv1.ValidatingWebhook{MatchConditions: []admissionv1.MatchCondition{{Name: "c", Expression: "false"}}, Rules: []admissionv1.RuleWithOperations{rule("", "pods")}}, false, false, false},
+		"pods":               {admissionregistrationv1.ValidatingWebhook{Rules: []admissionregistrationv1.RuleWithOperations{rule("", "pods")}}, true, true, false},
+		"everything":         {admissionregistrationv1.ValidatingWebhook{Rules: []admissionregistrationv1.RuleWithOperations{rule("*", "*/*")}}, true, true, true},
+		"deployments":        {admissionregistrationv1.ValidatingWebhook{Rules: []admissionregistrationv1.RuleWithOperations{rule("apps", "deployments")}}, false, false, false},
+		"without the system": {admissionregistrationv1.ValidatingWebhook{NamespaceSelector: except, Rules: []admissionregistrationv1.RuleWithOperations{rule("", "pods")}}, true, false, false},
+		"by labels of pods": {admissionregistrationv1.ValidatingWebhook{ObjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}},
+			Rules: []admissionregistrationv1.RuleWithOperations{rule("", "pods")}}, false, false, false},
+		"on a condition": {admissionregistrationv1.ValidatingWebhook{MatchConditions: []admissionregistrationv1.MatchCondition{{Name: "c", Expression: "false"}}, Rules: []admissionregistrationv1.RuleWithOperations{rule("", "pods")}}, false, false, false},
 	} {
 		got, err := seen(hook{"ValidatingWebhookConfiguration x", tt.hook}, system)
 		if err != nil || got.Pods != tt.pods || got.System != tt.system || got.Nodes != tt.nodes {

@@ -1,6 +1,8 @@
 package preflight
 
 import (
+	"strings"
+
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 )
@@ -17,15 +19,15 @@ func EtcdHazards(c *cluster.Cluster, skip []string) []Finding {
 
 func found(facts hazard.Facts, skip []string) []Finding {
 	var out []Finding
-	var diffs string
+	var diffs strings.Builder
 	for _, r := range hazard.Rewrites(facts.Cluster, facts.To) {
-		diffs += r.Diff()
+		diffs.WriteString(r.Diff())
 	}
 	for _, h := range hazard.Find(facts) {
 		f := Finding{ID: h.ID, Severity: Error, Message: h.Title, Evidence: h.Offenders, Fix: h.Fix, Link: h.Source, Skippable: h.Severity == hazard.Skippable}
 		switch {
 		case h.Mechanical:
-			f.Severity, f.Fix, f.Diff = Warning, "nothing: the upgrade takes it out of kubeadm's configuration", diffs
+			f.Severity, f.Fix, f.Diff = Warning, "nothing: the upgrade takes it out of kubeadm's configuration", diffs.String()
 		case h.Severity == hazard.Advice, h.Skipped(skip):
 			f.Severity = Warning
 		}

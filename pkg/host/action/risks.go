@@ -90,22 +90,23 @@ func certificates(dirs ...string) []cluster.Certificate {
 		_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 			// The kubelet keeps the old ones beside the one that it uses, to which a link leads.
 			old := strings.HasPrefix(filepath.Base(path), "kubelet-client-20") || strings.HasPrefix(filepath.Base(path), "kubelet-server-20")
-			if err != nil || d.IsDir() || old || !slices.Contains([]string{".crt", ".pem"}, filepath.Ext(path)) {
-				return nil
-			}
-			if b, err := os.ReadFile(path); err == nil {
-				if at, ok := notAfter(b); ok {
+			if err == nil && !d.IsDir() && !old && slices.Contains([]string{".crt", ".pem"}, filepath.Ext(path)) {
+				if at, ok := notAfter(path); ok {
 					out = append(out, cluster.Certificate{Path: path, NotAfter: at})
 				}
 			}
-			return nil
+			return nil // what cannot be read is none, and no reason not to read the rest
 		})
 	}
 	return out
 }
 
 // notAfter is when the first certificate of a file ends.
-func notAfter(b []byte) (at time.Time, ok bool) {
+func notAfter(path string) (at time.Time, ok bool) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return at, false
+	}
 	for {
 		var block *pem.Block
 		if block, b = pem.Decode(b); block == nil {
