@@ -94,6 +94,10 @@ etcd-flags: ## Read anew from etcd's sources which flags each release understand
 	go run ./hack/etcd --print-flags > pkg/knowledge/etcd_flags_table.go.new
 	mv pkg/knowledge/etcd_flags_table.go.new pkg/knowledge/etcd_flags_table.go
 
+.PHONY: kubernetes-tables
+kubernetes-tables: ## Read anew from Kubernetes' sources which APIs, flags and feature gates each release has taken away
+	go run ./hack/kubernetes
+
 .PHONY: test-etcd
 test-etcd: ## Try etcd-migrate and the agent on real etcd servers, from 2.3 to 3.7
 	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBERNETES_1_12_BIN_DIR=$$($(LAB) build --kubernetes v1.12.0) go test -tags realetcd -timeout 30m -parallel 6 ./test/etcd ./test/etcdhost
@@ -118,6 +122,10 @@ test-page: ## Look at the HTML report in a real browser (chromium)
 	hack/install-missing.sh chromium
 	go test -tags realbrowser -timeout 15m -v ./test/page
 
+.PHONY: bench-check
+bench-check: ## Measure a check of 5,000 nodes and 100,000 objects on a real API server (minutes, idle machine)
+	go test -tags benchcheck -timeout 60m -count 1 ./test/benchcheck
+
 .PHONY: fuzz
 fuzz: ## Throw broken input at every parser, each for FUZZTIME (ten minutes unless set)
 	hack/fuzz.sh $(FUZZTIME)
@@ -139,7 +147,7 @@ lab-logs: ## Collect the logs of the cluster called NAME in dist/lab-logs
 	$(LAB) logs --name $(NAME) --to $(CURDIR)/dist/lab-logs
 
 .PHONY: e2e
-e2e: ## Run one SCENARIO on clusters of its own: basic, terminal, bad-input, all, demo, kill, abort, bundle, operators, faults, ha-three-minors, availability, etcd-stacked, etcd-single, etcd-kill
+e2e: ## Run one SCENARIO on clusters of its own: basic, terminal, bad-input, all, demo, kill, abort, bundle, operators, check, faults, ha-three-minors, availability, etcd-stacked, etcd-single, etcd-kill
 	go run ./test/e2e --scenario $(SCENARIO)
 
 .PHONY: clean

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
@@ -67,6 +68,7 @@ func completions(root *cobra.Command, flags *genericclioptions.ConfigFlags) {
 		"pause-after": cobra.FixedCompletions([]string{string(plan.PauseAfterControlPlane), string(plan.PauseAfterFirstWorker), string(plan.PauseAfterEveryNode)},
 			cobra.ShellCompDirectiveNoFileComp),
 		"etcd":                  cobra.FixedCompletions([]string{"kubeadm", "keep"}, cobra.ShellCompDirectiveNoFileComp),
+		"skip-check":            listed(cobra.FixedCompletions(hazard.SkippableIDs(), cobra.ShellCompDirectiveNoFileComp)),
 		"plan":                  files("json"),
 		"download":              cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs),
 		"kubeconfig":            files(),

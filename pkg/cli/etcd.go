@@ -16,6 +16,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/buildinfo"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
@@ -130,6 +131,7 @@ func (e *etcd) addEtcd(fs *pflag.FlagSet) {
 	e.addAgent(fs)
 	e.addImage(fs)
 	e.addBackup(fs)
+	e.addSkip(fs)
 	fs.StringSliceVar(&e.via, "via", nil, "Releases to pass through, such as 3.5.35. By default the best that is at hand of each minor between.")
 	fs.StringVar(&e.repository, "etcd-image-repository", "", "Repository of etcd's images, such as gcr.io/etcd-development/etcd. By default that of the image that runs.")
 }
@@ -151,7 +153,7 @@ const defaultBackupDir = "/var/lib/etcd-backup"
 // etcdOptions checks the flags. Nothing is sent to the cluster before they are all right.
 func (e *etcd) etcdOptions() (upgrade.Options, error) {
 	o := upgrade.Options{
-		Agent: e.agentOptions(), AgentTimeout: e.agentTimeout, KeepAgent: e.keepAgent,
+		Agent: e.agentOptions(), AgentTimeout: e.agentTimeout, KeepAgent: e.keepAgent, SkipChecks: e.skipChecks,
 		Etcd: upgrade.EtcdOptions{Plan: plan.EtcdOptions{
 			BackupDir: path.Clean(e.backupDir), Download: e.download, ImageRepository: e.repository,
 			AllowDowntime: e.allowDowntime, DropV2: e.dropV2, Downgrade: e.downgrade,
@@ -160,6 +162,9 @@ func (e *etcd) etcdOptions() (upgrade.Options, error) {
 	o.Agent.EtcdMigrate = e.migrateImage
 	if err := e.checkAgent(&o); err != nil {
 		return o, err
+	}
+	if err := hazard.CheckSkips(e.skipChecks); err != nil {
+		return o, fmt.Errorf("--skip-check: %w", err)
 	}
 	if err := e.etcdVersions(&o); err != nil {
 		return o, err

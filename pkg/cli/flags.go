@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/agent"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/buildinfo"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
@@ -41,13 +42,13 @@ type upgradeFlags struct {
 	etcd             string
 	packagesFrom     string
 	imagesFrom       string
+	skipChecks       []string
 }
 
 func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	f.addCommon(fs)
-	fs.StringSliceVar(&f.via, "via", nil, "Releases to pass through, such as v1.33.6,v1.34.2. By default the newest that the package sources offer of each minor between.")
-	fs.StringVarP(&f.selector, "selector", "l", "", "Label selector of the workers to upgrade; the others are left as they are. The control plane is always upgraded.")
-	fs.StringVar(&f.maxUnavailable, "max-unavailable", "1", "How many workers may be down at once: a number, or a percentage of all workers.")
+	f.addVia(fs)
+	f.addWorkers(fs)
 	fs.IntVar(&f.maxFailures, "max-failures", 0, "How many workers may fail before no other one is started. Those that have been started are finished.")
 	fs.StringVar(&f.pauseAfter, "pause-after", "", "Stop after: control-plane, first-worker or every-node. The same command goes on.")
 	fs.StringVar(&f.etcd, "etcd", "kubeadm", "Who sees to the etcd that kubeadm runs: kubeadm takes it to the release that it comes with, keep leaves it as it is, to be upgraded by 'kubectl upgrade etcd'.")
@@ -59,6 +60,18 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 func (f *upgradeFlags) addOrigins(fs *pflag.FlagSet) {
 	fs.StringVar(&f.packagesFrom, "packages-from", "", "Where packages come from instead of the nodes' repositories: the folder of a bundle, or an image that carries one (oci://REFERENCE). See 'kubectl upgrade bundle'.")
 	fs.StringVar(&f.imagesFrom, "images-from", "", "Where images come from instead of the registry that they are named after: the folder of a bundle, an image that carries one (oci://REFERENCE), or a registry (such as registry.example:5000/k8s), which becomes imageRepository in kubeadm's configuration.")
+	f.addSkip(fs)
+}
+
+// addVia adds the way to the target.
+func (f *upgradeFlags) addVia(fs *pflag.FlagSet) {
+	fs.StringSliceVar(&f.via, "via", nil, "Releases to pass through, such as v1.33.6,v1.34.2. By default the newest that the package sources offer of each minor between.")
+}
+
+// addWorkers adds which workers are upgraded, and how many at once.
+func (f *upgradeFlags) addWorkers(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.selector, "selector", "l", "", "Label selector of the workers to upgrade; the others are left as they are. The control plane is always upgraded.")
+	fs.StringVar(&f.maxUnavailable, "max-unavailable", "1", "How many workers may be down at once: a number, or a percentage of all workers.")
 }
 
 // addCommon adds what every command needs that works on nodes: output, agent and drains.
@@ -79,13 +92,23 @@ func (f *upgradeFlags) addAgent(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.keepAgent, "keep-agent", false, "Leave the agent in the cluster at the end.")
 }
 
+// addSkip adds the choice to go on in spite of what was found.
+func (f *upgradeFlags) addSkip(fs *pflag.FlagSet) {
+	fs.StringSliceVar(&f.skipChecks, "skip-check", nil, "IDs of findings to go on in spite of, or patterns of them such as 'api-requested-*'. Each finding that can be skipped says so.")
+}
+
 // addDrain adds the choices that drains leave to the operator.
 func (f *upgradeFlags) addDrain(fs *pflag.FlagSet) {
+	f.addAllowed(fs)
+	fs.IntVar(&f.gracePeriod, "grace-period", -1, "Seconds that drained pods get to end; -1 leaves it to the pods.")
+	fs.DurationVar(&f.drainTimeout, "drain-timeout", 15*time.Minute, "How long the drain of one node may take.")
+}
+
+// addAllowed adds what drains may only do when they are told to.
+func (f *upgradeFlags) addAllowed(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.deleteEmptyDir, "delete-emptydir-data", false, "Let drains evict pods with emptyDir volumes, whose data is lost.")
 	fs.BoolVar(&f.force, "force", false, "Let drains delete pods that no controller starts again.")
 	fs.BoolVar(&f.disableEviction, "disable-eviction", false, "Let drains delete pods instead of evicting them. This passes over every disruption budget.")
-	fs.IntVar(&f.gracePeriod, "grace-period", -1, "Seconds that drained pods get to end; -1 leaves it to the pods.")
-	fs.DurationVar(&f.drainTimeout, "drain-timeout", 15*time.Minute, "How long the drain of one node may take.")
 }
 
 // options checks the flags. Nothing is sent to the cluster before they are all right.
@@ -94,10 +117,14 @@ func (f *upgradeFlags) options() (upgrade.Options, error) {
 		Agent:        f.agentOptions(),
 		AgentTimeout: f.agentTimeout,
 		KeepAgent:    f.keepAgent,
+		SkipChecks:   f.skipChecks,
 		Plan: plan.Options{
 			DeleteEmptyDir: f.deleteEmptyDir, Force: f.force, DisableEviction: f.disableEviction, GracePeriodSeconds: f.gracePeriod,
 			DrainTimeout: plan.Duration(f.drainTimeout), IgnoreKubeadmPreflight: f.ignoreKubeadm,
 		},
+	}
+	if err := hazard.CheckSkips(f.skipChecks); err != nil {
+		return o, fmt.Errorf("--skip-check: %w", err)
 	}
 	if err := f.versions(&o); err != nil {
 		return o, err

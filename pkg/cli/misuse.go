@@ -11,6 +11,7 @@ import (
 // Kinds of reports.
 const (
 	clusterReport      = "ClusterUpgradeReport"
+	checkReport        = "ClusterCheckReport"
 	abortReport        = "ClusterAbortReport"
 	etcdReport         = "EtcdUpgradeReport"
 	etcdStatusReport   = "EtcdStatusReport"

@@ -42,7 +42,7 @@ func NewRoot(in Invocation) *cobra.Command {
 	kube.AddLogFlags(root.PersistentFlags(), in.ErrOut)
 	opts := options.NewCmdOptions(in.Out)
 	opts.Hidden = true // help names it where it is of use
-	root.AddCommand(newPlan(in, flags), newCluster(in, flags), newApply(in, flags), newEtcd(in, flags), newAbort(in, flags), newBundle(in), newStatus(in, flags), newExplain(in), newVersion(in), opts)
+	root.AddCommand(newCheck(in, flags), newPlan(in, flags), newCluster(in, flags), newApply(in, flags), newEtcd(in, flags), newAbort(in, flags), newBundle(in), newStatus(in, flags), newExplain(in), newVersion(in), opts)
 	reportMisuse(in, root)
 	completions(root, flags)
 	// kubectl runs plugins under their own file name, but help has to show what the user types, and kubectl's templates make that from the parents.

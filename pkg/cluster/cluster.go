@@ -24,6 +24,8 @@ type Cluster struct {
 	Budgets []Budget `json:"budgets,omitempty"`
 	// Etcd is nil when nobody asked for it.
 	Etcd *Etcd `json:"etcd,omitempty"`
+	// Survey is nil when nobody asked for it.
+	Survey *Survey `json:"survey,omitempty"`
 }
 
 // KubeadmConfig is what kubeadm itself recorded in the kubeadm-config ConfigMap.

@@ -45,6 +45,7 @@ type Host struct {
 	Backups []Backup `json:"backups,omitempty"`
 	// Running are the actions of ours that change the host and run now.
 	Running []string `json:"running,omitempty"`
+	HostRisks
 }
 
 // OSRelease is the part of /etc/os-release that decides how packages are handled.

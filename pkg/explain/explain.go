@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 )
 
@@ -27,7 +28,7 @@ type Row struct {
 // Rows are all there are, by who says it and by ID.
 func Rows() []Row {
 	out := slices.Concat(
-		from("preflight", clusterFindings, hostFindings, drainFindings, runFindings, etcdFindings, pairingFindings),
+		from("preflight", clusterFindings, hostFindings, drainFindings, runFindings, etcdFindings, pairingFindings, hazards()),
 		from("etcd", etcdLines), from("kubelet", kubeletLines), from("kubeadm", kubeadmLines), releases())
 	slices.SortStableFunc(out, func(a, b Row) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.ID, b.ID)) })
 	return out
@@ -39,6 +40,22 @@ func from(who string, tables ...[]Row) []Row {
 		out[i].From = who
 	}
 	return out
+}
+
+// hazards are what can break on the way to a release.
+func hazards() []Row {
+	var out []Row
+	for _, h := range hazard.All() {
+		out = append(out, Row{ID: h.ID, Cause: h.Title + since(h), Fix: h.Fix, Source: h.Source})
+	}
+	return out
+}
+
+func since(h hazard.Hazard) string {
+	if h.Since == "" {
+		return ""
+	}
+	return ", from Kubernetes " + h.Since + " on"
 }
 
 // releases are the faults of releases of etcd, which other tables of this project decide by.

@@ -73,6 +73,9 @@ func read(ctx context.Context, c *kube.Client, where *placement) (*cluster.Clust
 			return nil, err
 		}
 	}
+	if where != nil {
+		out.Survey = surveyed(nodes.Items, pods)
+	}
 	for _, n := range nodes.Items {
 		out.Nodes = append(out.Nodes, node(n, pods[n.Name], budgets, where))
 	}

@@ -83,7 +83,9 @@ func ForCluster(in Input) (*Plan, error) {
 	var work []Phase
 	for i := range b.stops {
 		s := b.at(i)
-		work = append(work, leading(s.Version.String(), slices.Concat(s.controlPlane(), s.nodes()))...)
+		if moves := slices.Concat(s.controlPlane(), s.nodes()); len(moves) > 0 {
+			work = append(work, leading(s.Version.String(), slices.Concat(s.rewrite(), moves))...)
+		}
 	}
 	for _, n := range b.everyNode() {
 		p.Nodes = append(p.Nodes, b.summary(n))
@@ -119,6 +121,8 @@ type builder struct {
 	leaders cluster.Leaders
 	leader  string
 	reasons []string
+	// rewritten is the cluster with kubeadm's configuration as the plan has made it so far; nil before that.
+	rewritten *cluster.Cluster
 	// touched are the nodes that work is planned for, by stop.
 	touched map[string][]int
 	err     error

@@ -34,6 +34,12 @@ type Finding struct {
 	Fix string `json:"fix,omitempty"`
 	// Link is where it is told of.
 	Link string `json:"link,omitempty"`
+	// Evidence names every offender, where the finding is about several.
+	Evidence []string `json:"evidence,omitempty"`
+	// Diff is what the upgrade itself does about it.
+	Diff string `json:"diff,omitempty"`
+	// Skippable is set where the operator may go on in spite of it with --skip-check.
+	Skippable bool `json:"skippable,omitempty"`
 }
 
 // Input is all that preflight judges.
@@ -46,6 +52,10 @@ type Input struct {
 	Workers []string
 	// BundledPackages and BundledImages tell that these come from a bundle and not from where the nodes have them from by themselves.
 	BundledPackages, BundledImages bool
+	// SkipChecks are IDs of findings, or patterns of them, in spite of which the operator goes on.
+	SkipChecks []string
+	// MaxUnavailable is how many workers are away at once.
+	MaxUnavailable int
 	// Hosts is what each node was asked for, one report per version that it needs; nil before the hosts were asked.
 	Hosts map[string][]HostReport
 }
@@ -68,7 +78,7 @@ type check func(Input) []Finding
 func Run(in Input) []Finding {
 	checks := []check{
 		versionPolicy, skew, nodesReady, staticPodsReady, cordoned, barePods, emptyDirs, twoBudgets, budgets, stuckPods, capacity,
-		packageManager, sources, pins, packageLock, kubeletActive, resolution, noDragging, images, disks,
+		packageManager, sources, pins, packageLock, kubeletActive, resolution, noDragging, images, disks, hazards,
 	}
 	var out []Finding
 	for _, c := range checks {

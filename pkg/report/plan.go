@@ -151,17 +151,30 @@ func stops(s plan.NodeSummary) string {
 
 // Findings writes what preflight found, each with what to do about it.
 func Findings(w io.Writer, fs []preflight.Finding) {
+	shown := "" // findings that are mended together have the same diff
 	for _, f := range fs {
 		object := ""
 		if f.Object != "" {
 			object = f.Object + ": "
 		}
 		fmt.Fprintf(w, "%s [%s] %s%s\n", f.Severity, f.ID, printers.EscapeTerminal(object), printers.EscapeTerminal(f.Message))
+		for _, e := range f.Evidence {
+			fmt.Fprintf(w, "  - %s\n", printers.EscapeTerminal(e))
+		}
+		if f.Diff != "" && f.Diff != shown {
+			shown = f.Diff
+			for line := range strings.Lines(f.Diff) {
+				fmt.Fprintf(w, "    %s\n", printers.EscapeTerminal(strings.TrimSuffix(line, "\n")))
+			}
+		}
 		if f.Fix != "" {
 			fmt.Fprintf(w, "  fix: %s\n", printers.EscapeTerminal(f.Fix))
 		}
 		if f.Link != "" {
 			fmt.Fprintf(w, "  see: %s\n", f.Link)
+		}
+		if f.Skippable && f.Severity == preflight.Error {
+			fmt.Fprintf(w, "  to go on in spite of it: --skip-check=%s\n", f.ID)
 		}
 	}
 	if preflight.Blocked(fs) {

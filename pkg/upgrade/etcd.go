@@ -97,6 +97,11 @@ func (u *Upgrade) lookAtEtcd(ctx context.Context, p *Prepared, purpose string) (
 			return nil, err
 		}
 	}
+	if !u.anyRun {
+		if err := observe.SurveyForEtcd(ctx, u.client, p.Cluster); err != nil {
+			return nil, err
+		}
+	}
 	u.opts.Agent.Nodes = observe.EtcdNodes(p.Cluster)
 	for _, n := range u.extra {
 		if _, ok := p.Cluster.Node(n); ok && !slices.Contains(u.opts.Agent.Nodes, n) {
@@ -203,7 +208,7 @@ func (u *Upgrade) judgeEtcd(p *Prepared, j etcdJudgement) error {
 			in.Pinned = in.Pinned || pinned || p.Cluster.Kubeadm.EtcdImageTag != ""
 		}
 	}
-	p.Findings = slices.Concat(j.findings, preflight.Etcd(in))
+	p.Findings = slices.Concat(j.findings, preflight.Etcd(in), preflight.EtcdHazards(p.Cluster, u.opts.SkipChecks))
 	if preflight.Blocked(p.Findings) {
 		return &BlockedError{Findings: p.Findings}
 	}

@@ -64,6 +64,7 @@ func (u *Upgrade) lookAgain(ctx context.Context, p *Prepared, look func(context.
 		return err
 	}
 	p.Cluster = now
+	p.Cluster.Survey = before.Survey
 	for i := range p.Cluster.Nodes {
 		n := &p.Cluster.Nodes[i]
 		if was, ok := before.Node(n.Name); ok {

@@ -27,6 +27,8 @@ type Options struct {
 	To version.Version
 	// Via fixes releases of minors between, which otherwise are the newest that the package sources offer.
 	Via []version.Version
+	// SkipChecks are IDs of findings, or patterns of them, in spite of which to go on.
+	SkipChecks []string
 	// Selector, if not empty, is a label selector of the only workers to touch.
 	Selector string
 	// MaxUnavailable is how many workers may be down at once: a number or a percentage of the workers.
@@ -143,6 +145,9 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 	if err := u.chooseWorkers(ctx, p); err != nil {
 		return p, err
 	}
+	if err := u.survey(ctx, p); err != nil {
+		return nil, err
+	}
 	// What the API server alone can tell is judged before any agent is sent out.
 	if err := u.judge(p, nil); err != nil {
 		return p, err
@@ -208,8 +213,12 @@ func (u *Upgrade) judge(p *Prepared, reports map[string][]preflight.HostReport) 
 	if to.IsZero() {
 		to = p.Cluster.Kubeadm.KubernetesVersion
 	}
+	atOnce, err := u.maxUnavailable(p)
+	if err != nil {
+		return err
+	}
 	p.Findings = preflight.Run(preflight.Input{
-		Cluster: p.Cluster, To: to, Hosts: reports, Workers: p.Workers,
+		Cluster: p.Cluster, To: to, Hosts: reports, Workers: p.Workers, SkipChecks: u.opts.SkipChecks, MaxUnavailable: atOnce,
 		BundledPackages: u.opts.PackagesFrom != nil, BundledImages: u.bundles.images != nil,
 		DeleteEmptyDir: u.opts.Plan.DeleteEmptyDir, Force: u.opts.Plan.Force, DisableEviction: u.opts.Plan.DisableEviction,
 	})

@@ -30,8 +30,9 @@ const token = "test"
 // startTime is how long the server may take: the machine may be busy with a whole cluster.
 const startTime = 2 * time.Minute
 
-// Start gives the way to an API server that lives as long as the test. The test is skipped where the lab was never built, but not in CI.
-func Start(tb testing.TB) *rest.Config {
+// Start gives the way to an API server that lives as long as the test, with further flags if there are any. The test is skipped where the lab
+// was never built, but not in CI.
+func Start(tb testing.TB, flags ...string) *rest.Config {
 	tb.Helper()
 	etcd, server := binary(tb, "etcd", "server"), binary(tb, "kubernetes", "kube-apiserver")
 	dir := tb.TempDir()
@@ -52,9 +53,9 @@ func Start(tb testing.TB) *rest.Config {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	run(tb, dir, server, "--etcd-servers=http://"+client, "--bind-address="+host, "--secure-port="+number, "--cert-dir="+filepath.Join(dir, "pki"),
+	run(tb, dir, server, append(flags, "--etcd-servers=http://"+client, "--bind-address="+host, "--secure-port="+number, "--cert-dir="+filepath.Join(dir, "pki"),
 		"--authorization-mode=RBAC", "--token-auth-file="+tokens, "--service-cluster-ip-range=10.0.0.0/24",
-		"--service-account-issuer=https://test.invalid", "--service-account-key-file="+key, "--service-account-signing-key-file="+key)
+		"--service-account-issuer=https://test.invalid", "--service-account-key-file="+key, "--service-account-signing-key-file="+key)...)
 	config := &rest.Config{Host: "https://" + port, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
 	await(tb, config, filepath.Join(dir, "kube-apiserver.log"))
 	return config

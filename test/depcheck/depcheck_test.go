@@ -21,6 +21,7 @@ var layers = [][]string{
 	{"pkg/version", "pkg/event", "pkg/buildinfo"},
 	{"pkg/cluster", "pkg/knowledge"},
 	{"pkg/hostaction", "pkg/manifest"}, // the actions are values: a plan is made of them, and of the texts that they put in place
+	{"pkg/hazard"},
 	{"pkg/plan", "pkg/preflight"},
 	{"pkg/explain"}, // up to here: pure
 	{"pkg/bundle/..."},
@@ -35,7 +36,7 @@ var layers = [][]string{
 }
 
 // pure are the packages without a client, a host or a clock. What they import of this project has to be pure too.
-var pure = []string{"pkg/version", "pkg/event", "pkg/cluster", "pkg/knowledge", "pkg/manifest", "pkg/plan", "pkg/preflight", "pkg/explain"}
+var pure = []string{"pkg/version", "pkg/event", "pkg/cluster", "pkg/knowledge", "pkg/manifest", "pkg/hazard", "pkg/plan", "pkg/preflight", "pkg/explain"}
 
 // impure are the imports, and what lies below them, that a pure package cannot have.
 var impure = []string{"k8s.io/client-go", "os", "net", "syscall"}

@@ -60,6 +60,7 @@ type report struct {
 	Offered  map[string][]string
 	Findings []struct {
 		ID, Severity, Object, Message string
+		Evidence                      []string
 	} `json:"findings"`
 	Nodes []struct {
 		Name          string `json:"name"`

@@ -23,7 +23,7 @@ import (
 // because a plan that takes "unknown" for "absent" would be wrong.
 func facts(ctx context.Context, _ hostaction.Facts, env Env) (any, error) {
 	h := cluster.Host{Arch: runtime.GOARCH, Kernel: kernel(), CgroupVersion: cgroupVersion(), Disks: disks()}
-	for _, look := range []func(context.Context, Env, *cluster.Host) error{osRelease, serviceManager, packages, kubernetes, leftovers} {
+	for _, look := range []func(context.Context, Env, *cluster.Host) error{osRelease, serviceManager, packages, kubernetes, leftovers, risks} {
 		if err := look(ctx, env, &h); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,131 @@
+package hazard
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+)
+
+const drains = "https://kubernetes.io/docs/tasks/administer-cluster/safely-drain-node/"
+
+var disruptionRows = []Hazard{
+	{ID: "capacity-at-once", Severity: Advice, Source: drains,
+		Title: "the rest of the cluster does not hold the pods of as many workers as are to be away at once: some wait, and drains with them where a budget needs them", Evidence: "%s away at once ask for %s, the others have room for %s",
+		Fix: "lower --max-unavailable, add a node, or scale something down for the time of the upgrade", find: together},
+	{ID: "pod-too-large", Severity: Advice, Source: drains,
+		Title: "no other node has room for this pod alone: it is down until its node is back", Evidence: "pod %s/%s of node %q asks for %s, the most that another node has free is %s",
+		Fix: "make room on one node", find: tooLarge},
+	{ID: "single-replica", Severity: Advice, Source: drains,
+		Title: "one pod is all there is, and it is drained: it is away while another one starts", Evidence: "%s has one pod, on node %q", Fix: "run two of it, if it has to answer all the time",
+		find: func(f Facts) []Offender {
+			var out []Offender
+			for _, w := range f.Cluster.Survey.Workloads {
+				if w.Pods != 1 || len(w.Nodes) != 1 || !slices.Contains([]string{"Deployment", "StatefulSet", "ReplicaSet"}, w.Kind) {
+					continue
+				}
+				if n, ok := f.Cluster.Node(w.Nodes[0]); ok && f.moves(n) {
+					out = append(out, Offender{name(w), n.Name})
+				}
+			}
+			return out
+		}},
+	{ID: "node-pressure", Severity: Skippable, Source: "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",
+		Title: "a node is short of something: it takes no pods from drained nodes, and evicts its own", Evidence: "node %q: %s", Fix: "make room on it",
+		find: looks(func(n cluster.NodeLook) bool { return len(n.Pressures) > 0 }, func(n cluster.NodeLook) Offender { return Offender{n.Name, listed(n.Pressures)} })},
+	{ID: "dns-on-one-node", Severity: Advice, Source: drains,
+		Title: "all pods of the cluster's DNS are on one node: names do not resolve while it is drained", Evidence: "%s: all %d pods are on node %q", Fix: "spread them: kubectl -n kube-system rollout restart deployment coredns",
+		find: func(f Facts) []Offender {
+			var out []Offender
+			for _, w := range f.Cluster.Survey.Workloads {
+				if w.Namespace == "kube-system" && w.Name == "coredns" && w.Pods > 1 && len(w.Nodes) == 1 && len(f.Cluster.Nodes) > 1 {
+					out = append(out, Offender{name(w), w.Pods, w.Nodes[0]})
+				}
+			}
+			return out
+		}},
+}
+
+// room is what a node has left for pods that come.
+func room(n cluster.Node) cluster.Resources {
+	if !n.Ready || n.Tainted || n.Unschedulable && !n.CordonedByUs {
+		return cluster.Resources{}
+	}
+	return n.Allocatable.Sub(n.Requested)
+}
+
+// need is what the pods that leave a node ask for elsewhere.
+func need(n cluster.Node) cluster.Resources {
+	var out cluster.Resources
+	for _, p := range n.Pods {
+		if p.Stuck == "" && p.Controller != "" {
+			out = out.Add(p.Requests)
+		}
+	}
+	return out
+}
+
+// together takes the workers with the most away at once. One at a time is judged elsewhere.
+func together(f Facts) []Offender {
+	if f.MaxUnavailable < 2 {
+		return nil
+	}
+	var workers []cluster.Node
+	for _, n := range f.Cluster.Nodes {
+		if n.Role == cluster.Worker && f.moves(n) {
+			workers = append(workers, n)
+		}
+	}
+	slices.SortStableFunc(workers, func(a, b cluster.Node) int { return cmp.Compare(need(b).Memory, need(a).Memory) })
+	away := map[string]bool{}
+	var names []string
+	var wanted, free cluster.Resources
+	for _, n := range workers[:min(f.MaxUnavailable, len(workers))] {
+		away[n.Name], names, wanted = true, append(names, n.Name), wanted.Add(need(n))
+	}
+	if len(names) < 2 {
+		return nil
+	}
+	for _, n := range f.Cluster.Nodes {
+		if !away[n.Name] {
+			free = free.Add(room(n))
+		}
+	}
+	if wanted.Sub(free) == (cluster.Resources{}) {
+		return nil
+	}
+	return []Offender{{"nodes " + listed(names), amount(wanted), amount(free)}}
+}
+
+// tooLarge finds pods that fit nowhere else by themselves, with every other pod where it is.
+func tooLarge(f Facts) []Offender {
+	var out []Offender
+	for _, n := range f.Cluster.Nodes {
+		if !f.moves(n) {
+			continue
+		}
+		var rooms []cluster.Resources
+		var all cluster.Resources
+		for _, o := range f.Cluster.Nodes {
+			if o.Name != n.Name && room(o).Pods > 0 {
+				rooms, all = append(rooms, room(o)), all.Add(room(o))
+			}
+		}
+		for _, p := range n.Pods {
+			// That all nodes together have no room is told of elsewhere.
+			if p.Stuck != "" || p.Controller == "" || p.Requests.Sub(all) != (cluster.Resources{}) {
+				continue
+			}
+			if !slices.ContainsFunc(rooms, func(r cluster.Resources) bool { return p.Requests.Sub(r) == (cluster.Resources{}) }) {
+				most := slices.MaxFunc(rooms, func(a, b cluster.Resources) int { return cmp.Compare(a.Memory, b.Memory) })
+				out = append(out, Offender{p.Namespace, p.Name, n.Name, amount(p.Requests), amount(most)})
+			}
+		}
+	}
+	return out
+}
+
+func amount(r cluster.Resources) string {
+	return fmt.Sprintf("%d.%02d CPU, %d MiB memory, %d pods", r.CPU/1000, r.CPU%1000/10, max(0, r.Memory)>>20, r.Pods)
+}

@@ -1,0 +1,111 @@
+package hazard
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
+)
+
+// flagRows are one for each flag that a component has lost.
+func flagRows() []Hazard {
+	var out []Hazard
+	for _, r := range knowledge.RemovedFlags() {
+		source := r.Source
+		if source == "" {
+			source = changelogOf(r.Removed)
+		}
+		out = append(out, Hazard{
+			ID: "flag-" + r.Component + "-" + r.Name, Since: r.Removed, Stays: true, Severity: Mandatory, Source: source,
+			Title:    fmt.Sprintf("%s of %s does not know --%s, and does not start with it (%s is the last release read that knows it)", r.Component, r.Removed, r.Name, r.Last),
+			Evidence: "%s: --" + r.Name + "=%s", Fix: fixOf(r),
+			find:   func(f Facts) []Offender { return flagOffenders(f, r, everywhere) },
+			byHand: func(f Facts) []Offender { return flagOffenders(f, r, setting.staysSet) },
+		})
+	}
+	return out
+}
+
+func everywhere(setting) bool { return true }
+
+// staysSet tells what an upgrade does not see to: what is still configured, and what is set on hosts.
+func (s setting) staysSet() bool { return !s.made }
+
+func flagOffenders(f Facts, r knowledge.RemovedFlag, which func(setting) bool) []Offender {
+	var out []Offender
+	for _, s := range f.flagSettings() {
+		if s.component == r.Component && s.name == r.Name && which(s) {
+			out = append(out, Offender{s.where, s.value})
+		}
+	}
+	return out
+}
+
+func fixOf(r knowledge.RemovedFlag) string {
+	switch {
+	case r.Component == "kubelet":
+		return "take it out of /var/lib/kubelet/kubeadm-flags.env, /etc/default/kubelet, /etc/sysconfig/kubelet or the drop-in that sets it, and out of nodeRegistration.kubeletExtraArgs of files for nodes to come"
+	case slices.Contains([]string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}, r.Component):
+		return "take it out of extraArgs in ClusterConfiguration (kubectl -n kube-system edit configmap kubeadm-config) and of the manifest in /etc/kubernetes/manifests"
+	}
+	return "take it out of the arguments of " + r.Component
+}
+
+func changelogOf(minor string) string {
+	return "https://github.com/kubernetes/kubernetes/blob/master/CHANGELOG/CHANGELOG-" + minor + ".md"
+}
+
+// gateRows are one for each feature gate that ended, and one for each that can be set to one value only.
+func gateRows() []Hazard {
+	var out []Hazard
+	for _, g := range knowledge.EndedGates() {
+		who := "a component"
+		prefix := "gate-"
+		if g.Component != "" {
+			who, prefix = g.Component, "gate-"+g.Component+"-"
+		}
+		if g.Removed != "" {
+			out = append(out, Hazard{
+				ID: prefix + strings.ToLower(g.Name), Since: g.Removed, Stays: true, Severity: Mandatory, Source: sourceOf(g, g.Last),
+				Title:    fmt.Sprintf("feature gate %s is unknown from %s on: %s that is told of it does not start", g.Name, g.Removed, who),
+				Evidence: "%s: %s=%s", Fix: "take the gate out there: from its end on, what it stood for is no longer a choice",
+				find:   func(f Facts) []Offender { return gateOffenders(f, g, everywhere) },
+				byHand: func(f Facts) []Offender { return gateOffenders(f, g, setting.staysSet) },
+			})
+		}
+		if g.Locked != "" {
+			out = append(out, Hazard{
+				ID: prefix + strings.ToLower(g.Name) + "-locked", Since: g.Locked, Until: g.Removed, Stays: true, Severity: Mandatory, Source: sourceOf(g, g.LockedBy),
+				Title:    fmt.Sprintf("feature gate %s can only be %t from %s on: %s that is told otherwise does not start", g.Name, g.Value, g.Locked, who),
+				Evidence: "%s: %s=%s", Fix: "take the gate out there",
+				find: func(f Facts) []Offender {
+					return gateOffenders(f, g, func(s setting) bool { return s.value != fmt.Sprint(g.Value) })
+				},
+				byHand: func(f Facts) []Offender {
+					return gateOffenders(f, g, func(s setting) bool { return s.value != fmt.Sprint(g.Value) && s.staysSet() })
+				},
+			})
+		}
+	}
+	return out
+}
+
+// sourceOf is where a release defines the gate for the last time, or locks it.
+func sourceOf(g knowledge.EndedGate, release string) string {
+	file := "/pkg/features/kube_features.go"
+	if g.Component == "kubeadm" {
+		file = "/cmd/kubeadm/app/features/features.go"
+	}
+	return "https://github.com/kubernetes/kubernetes/blob/" + release + file
+}
+
+func gateOffenders(f Facts, g knowledge.EndedGate, bad func(setting) bool) []Offender {
+	var out []Offender
+	for _, s := range f.gateSettings() {
+		if s.name == g.Name && (s.component == "kubeadm") == (g.Component == "kubeadm") && bad(s) {
+			out = append(out, Offender{s.where, s.name, s.value})
+		}
+	}
+	return out
+}

@@ -1,0 +1,275 @@
+package hazard
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+var now = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+
+// clusterAt is a cluster of one release with nothing wrong in it, on its way to another one.
+func clusterAt(from, to string) Facts {
+	v := version.MustParse(from)
+	config := "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nimageRepository: registry.k8s.io\napiServer:\n  extraArgs:\n  - name: audit-log-path\n    value: /var/log/audit.log\n"
+	if v.Minor < 31 {
+		config = "apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\nimageRepository: registry.k8s.io\napiServer:\n  extraArgs:\n    audit-log-path: /var/log/audit.log\n"
+	}
+	if v.Minor < 22 {
+		config = strings.Replace(config, "v1beta3", "v1beta2", 1)
+	}
+	etcd, err := knowledge.EtcdFor(version.MustParse(to))
+	if err != nil {
+		etcd.Tag = "3.7.0-0" // of a release to come nothing is known
+	}
+	labels := []string{controlPlaneName}
+	if v.Minor < 24 {
+		labels = append(labels, masterLabel)
+	}
+	return Facts{To: version.MustParse(to), Cluster: &cluster.Cluster{
+		Kubeadm: cluster.KubeadmConfig{KubernetesVersion: v},
+		Nodes: []cluster.Node{
+			{Name: "cp-1", Role: cluster.ControlPlane, Ready: true, Tainted: true, KubeletVersion: v, ContainerRuntime: "containerd://2.1.5", StaticPods: []cluster.StaticPod{
+				{Component: "kube-apiserver", Version: v, Ready: true}, {Component: "kube-scheduler", Version: v, Ready: true},
+				{Component: "etcd", Image: "registry.k8s.io/etcd:" + etcd.Tag, Ready: true}},
+				Host: &cluster.Host{CgroupVersion: 2, HostRisks: cluster.HostRisks{Certificates: []cluster.Certificate{{Path: "/etc/kubernetes/pki/apiserver.crt", NotAfter: now.AddDate(0, 6, 0)}}}}},
+			worker("w-1", v), worker("w-2", v),
+		},
+		Addons: []cluster.Addon{{Name: "coredns", Image: "registry.k8s.io/coredns/coredns:v1.12.1", Ready: true}},
+		Survey: &cluster.Survey{
+			Time: now, ClientExpiry: now.AddDate(0, 6, 0),
+			Servers:     []cluster.Server{{Address: "10.0.0.1:6443", Expiry: now.AddDate(0, 6, 0)}},
+			CRDs:        []cluster.CRD{{Name: "shops.example.com", Versions: []string{"v1"}, Stored: []string{"v1"}, Conversion: "shop/hook", Ready: 2}},
+			Webhooks:    []cluster.Webhook{{Configuration: "ValidatingWebhookConfiguration policy", Name: "pods.example.com", Fails: true, Pods: true, System: true, Nodes: true, Service: "policy/hook", Ready: 2, Hosts: 2, ReviewVersions: []string{"v1"}}},
+			APIServices: []cluster.APIService{{Name: "v1beta1.metrics.k8s.io", Service: "kube-system/metrics", Available: true}},
+			Components: []cluster.Component{{Node: "cp-1", Name: "kube-apiserver", Flags: []cluster.Flag{
+				{Name: "audit-log-path", Value: "/var/log/audit.log"}, {Name: "secure-port", Value: "6443"}}}},
+			Configs: []cluster.Config{
+				{ConfigMap: "kubeadm-config", Key: "ClusterConfiguration", Text: config},
+				{ConfigMap: "kubelet-config", Key: "kubelet", Text: "kind: KubeletConfiguration\ncgroupDriver: systemd\n"},
+				{ConfigMap: "kube-proxy", Key: "config.conf", Text: "kind: KubeProxyConfiguration\nmode: iptables\n"},
+				{ConfigMap: "coredns", Key: "Corefile", Text: ".:53 {\n    forward . /etc/resolv.conf\n}\n"},
+			},
+			Workloads: []cluster.Workload{
+				{Namespace: "kube-system", Kind: "Deployment", Name: "coredns", Pods: 2, Nodes: []string{"w-1", "w-2"}, Selects: []string{"kubernetes.io/os"}, Images: []string{"registry.k8s.io/coredns/coredns:v1.12.1"}},
+				{Namespace: "shop", Kind: "Deployment", Name: "web", Pods: 2, Nodes: []string{"w-1", "w-2"}, Images: []string{"registry.example/web:1"}, Volumes: []string{"emptyDir"}},
+			},
+			Nodes: []cluster.NodeLook{
+				{Name: "cp-1", Labels: labels, CRISocket: "unix:///run/containerd/containerd.sock", Kernel: "6.1.0-18-amd64", Proxy: v},
+				{Name: "w-1", CRISocket: "unix:///run/containerd/containerd.sock", Kernel: "6.1.0-18-amd64", Proxy: v},
+				{Name: "w-2", CRISocket: "unix:///run/containerd/containerd.sock", Kernel: "6.1.0-18-amd64", Proxy: v},
+			},
+			Services: []cluster.Service{{Name: "kube-system/kube-dns", Ready: 2}},
+		},
+	}}
+}
+
+func worker(name string, v version.Version) cluster.Node {
+	return cluster.Node{Name: name, Role: cluster.Worker, Ready: true, KubeletVersion: v, ContainerRuntime: "containerd://2.1.5",
+		Allocatable: cluster.Resources{CPU: 4000, Memory: 8 << 30, Pods: 110}, Requested: cluster.Resources{CPU: 1000, Memory: 1 << 30, Pods: 2},
+		Host: &cluster.Host{CgroupVersion: 2, PackageManager: "apt", Packages: []cluster.Package{{Name: "kubeadm"}, {Name: "kubelet"}},
+			Sources: []cluster.PackageSource{{File: "/etc/apt/sources.list.d/kubernetes.list", URL: "https://pkgs.k8s.io/core:/stable:/v1.33/deb/"}}},
+		Pods: []cluster.Pod{{Namespace: "shop", Name: "web-" + name, Controller: "ReplicaSet", Requests: cluster.Resources{CPU: 500, Memory: 1 << 29, Pods: 1}}}}
+}
+
+func ids(found []Found) []string {
+	var out []string
+	for _, f := range found {
+		out = append(out, f.ID)
+	}
+	return out
+}
+
+// TestNothingInAClusterThatIsWell goes every step of a minor that the tables know.
+func TestNothingInAClusterThatIsWell(t *testing.T) {
+	for minor := 20; minor < 37; minor++ {
+		from, to := version.Version{Major: 1, Minor: minor}, version.Version{Major: 1, Minor: minor + 1}
+		for _, f := range Find(clusterAt(from.String(), to.String())) {
+			// That kubeadm's own etcd of a release is bad is so, however well a cluster is.
+			if !strings.HasPrefix(f.ID, "etcd-") {
+				t.Errorf("from %s to %s: %s: %v", from, to, f.ID, f.Offenders)
+			}
+		}
+	}
+}
+
+// TestHazards makes one hazard at a time, and wants it and nothing else, with the offender named.
+func TestHazards(t *testing.T) {
+	survey := func(f func(*cluster.Survey)) func(*Facts) { return func(in *Facts) { f(in.Cluster.Survey) } }
+	node := func(f func(*cluster.Node)) func(*Facts) { return func(in *Facts) { f(&in.Cluster.Nodes[1]) } }
+	look := func(f func(*cluster.NodeLook)) func(*Facts) {
+		return func(in *Facts) { f(&in.Cluster.Survey.Nodes[1]) }
+	}
+	web := func(f func(*cluster.Workload)) func(*Facts) {
+		return func(in *Facts) { f(&in.Cluster.Survey.Workloads[1]) }
+	}
+	hook := func(f func(*cluster.Webhook)) func(*Facts) {
+		return func(in *Facts) { f(&in.Cluster.Survey.Webhooks[0]) }
+	}
+	config := func(key, text string) func(*Facts) {
+		return func(in *Facts) {
+			for i, c := range in.Cluster.Survey.Configs {
+				if c.Key == key {
+					in.Cluster.Survey.Configs[i].Text = text
+				}
+			}
+		}
+	}
+	v := version.MustParse
+	tests := []struct {
+		id, from, to string
+		names        []string
+		hazard       func(*Facts)
+		// also are findings that cannot be without the one that is meant.
+		also []string
+	}{
+		{"crd-stored-version-gone", "", "", []string{"shops.example.com", "v1alpha1"}, survey(func(s *cluster.Survey) { s.CRDs[0].Stored = []string{"v1alpha1", "v1"} }), nil},
+		{"crd-conversion-down", "", "", []string{"shops.example.com", "shop/hook"}, survey(func(s *cluster.Survey) { s.CRDs[0].Ready = 0 }), nil},
+		{"webhook-down", "", "", []string{"policy", "policy/hook"}, hook(func(h *cluster.Webhook) { h.Ready, h.System, h.Nodes = 0, false, false }), nil},
+		{"webhook-system-down", "", "", []string{"policy/hook"}, hook(func(h *cluster.Webhook) { h.Ready, h.Nodes = 0, false }), []string{"webhook-down"}},
+		{"webhook-nodes-down", "", "", []string{"policy/hook"}, hook(func(h *cluster.Webhook) { h.Ready, h.System, h.Pods = 0, false, false }), nil},
+		{"webhook-system-on-one-node", "", "", []string{"policy/hook"}, hook(func(h *cluster.Webhook) { h.Hosts = 1 }), nil},
+		{"webhook-on-one-node", "", "", []string{"policy/hook"}, hook(func(h *cluster.Webhook) { h.Hosts, h.System = 1, false }), nil},
+		{"webhook-review-v1beta1", "v1.21.0", "v1.22.0", []string{"v1beta1"}, hook(func(h *cluster.Webhook) { h.ReviewVersions = []string{"v1beta1"} }), nil},
+		{"apiservice-down", "", "", []string{"metrics.k8s.io", "no endpoints"}, survey(func(s *cluster.Survey) { s.APIServices[0].Available, s.APIServices[0].Cause = false, "no endpoints" }), nil},
+		{"kubeadm-config-version", "v1.26.0", "v1.27.0", []string{"v1beta2", "1.27"}, config("ClusterConfiguration", "apiVersion: kubeadm.k8s.io/v1beta2\napiServer: {extraArgs: {audit-log-path: /var/log/audit.log}}"), nil},
+		{"kubeadm-config-unreadable", "", "", []string{"cannot be read"}, config("ClusterConfiguration", "apiServer: ["), nil},
+		{"kubelet-config-missing", "", "", []string{"kubelet-config"}, survey(func(s *cluster.Survey) {
+			s.Configs = slices.DeleteFunc(s.Configs, func(c cluster.Config) bool { return c.Key == "kubelet" })
+		}), nil},
+		{"proxy-mode-userspace", "v1.25.0", "v1.26.0", []string{"userspace"}, config("config.conf", "mode: userspace"), nil},
+		{"proxy-mode-ipvs", "v1.34.0", "v1.35.0", []string{"ipvs"}, config("config.conf", "mode: ipvs"), nil},
+		{"cgroup-v1", "v1.34.0", "v1.35.0", []string{"w-1"}, node(func(n *cluster.Node) { n.Host.CgroupVersion = 1 }), nil},
+		{"admission-removed", "v1.24.0", "v1.25.0", []string{"PodSecurityPolicy", "kubeadm-config"}, config("ClusterConfiguration",
+			"apiVersion: kubeadm.k8s.io/v1beta3\napiServer:\n  extraArgs:\n    audit-log-path: /var/log/audit.log\n    enable-admission-plugins: NodeRestriction,PodSecurityPolicy\n"), nil},
+		{"manifest-only-flag", "", "", []string{"kube-apiserver", "cp-1", "--profiling=false"}, survey(func(s *cluster.Survey) {
+			s.Components[0].Flags = append(s.Components[0].Flags, cluster.Flag{Name: "profiling", Value: "false"})
+		}), nil},
+		{"manifests-differ", "", "", []string{"cp-1", "/elsewhere", "/var/log/audit.log"}, survey(func(s *cluster.Survey) { s.Components[0].Flags[0].Value = "/elsewhere" }), nil},
+		{"corefile-plugin-gone", "", "", []string{"proxy"}, config("Corefile", ".:53 {\n    proxy . /etc/resolv.conf\n}\n"), nil},
+		{"apiservers-apart", "", "", []string{"v1.33.0", "v1.31.0"}, func(in *Facts) {
+			in.Cluster.Nodes = append(in.Cluster.Nodes, cluster.Node{Name: "cp-2", Role: cluster.ControlPlane, KubeletVersion: v("v1.33.0"),
+				StaticPods: []cluster.StaticPod{{Component: "kube-apiserver", Version: v("v1.31.0")}}})
+		}, []string{"half-finished", "component-newer-than-apiserver", "proxy-newer-than-apiserver", "etcd-newer"}},
+		{"component-newer-than-apiserver", "", "", []string{"kube-scheduler", "v1.34.0"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[1].Version = v("v1.34.0") }, []string{"half-finished"}},
+		{"proxy-newer-than-apiserver", "", "", []string{"w-1", "v1.34.0"}, look(func(n *cluster.NodeLook) { n.Proxy = v("v1.34.0") }), nil},
+		{"proxy-too-old", "", "", []string{"w-1", "v1.30.0"}, look(func(n *cluster.NodeLook) { n.Proxy = v("v1.30.0") }), nil},
+		{"half-finished", "", "", []string{"kube-scheduler", "v1.33.1"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[1].Version = v("v1.33.1") }, nil},
+		{"dockershim", "v1.23.0", "v1.24.0", []string{"w-1", "docker://20.10.7"}, node(func(n *cluster.Node) { n.ContainerRuntime = "docker://20.10.7" }), nil},
+		{"cri-v1alpha2", "v1.25.0", "v1.26.0", []string{"w-1", "1.5.11"}, node(func(n *cluster.Node) { n.ContainerRuntime = "containerd://1.5.11" }), nil},
+		{"crio-old", "v1.25.0", "v1.26.0", []string{"w-1", "1.19.0"}, node(func(n *cluster.Node) { n.ContainerRuntime = "cri-o://1.19.0" }), nil},
+		{"containerd-1-ends", "v1.35.0", "v1.36.0", []string{"w-1", "1.7.29"}, node(func(n *cluster.Node) { n.ContainerRuntime = "containerd://1.7.29" }), nil},
+		{"containerd-1", "v1.37.0", "v1.38.0", []string{"w-1", "1.7.29"}, node(func(n *cluster.Node) { n.ContainerRuntime = "containerd://1.7.29" }), nil},
+		{"kernel-old", "", "", []string{"w-1", "4.19.0-27-amd64"}, look(func(n *cluster.NodeLook) { n.Kernel = "4.19.0-27-amd64" }), nil},
+		{"etcd-skipped-minors", "v1.21.0", "v1.22.17", []string{"cp-1", "3.3.10"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "k8s.gcr.io/etcd:3.3.10" }, []string{"etcd-unready"}},
+		{"etcd-bad", "v1.21.0", "v1.22.0", []string{"cp-1", "3.5.0"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "k8s.gcr.io/etcd:3.4.13-0" }, []string{"etcd-unready"}},
+		{"etcd-unready", "", "", []string{"cp-1", "3.5.24"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:3.5.24-0" }, nil},
+		{"etcd-newer", "", "", []string{"cp-1", "3.6.16"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:3.6.16-0" }, nil},
+		{"label-master-selected", "v1.23.0", "v1.24.0", []string{"Deployment shop/web"}, web(func(w *cluster.Workload) { w.Selects = []string{masterLabel} }), nil},
+		{"label-master-gone", "", "", []string{"Deployment shop/web"}, web(func(w *cluster.Workload) { w.Selects = []string{masterLabel} }), nil},
+		{"taint-master-tolerated", "v1.23.0", "v1.24.0", []string{"Deployment shop/web"}, web(func(w *cluster.Workload) { w.Tolerates, w.Nodes = []string{masterLabel}, []string{"cp-1"} }), nil},
+		{"registry-frozen", "", "", []string{"shop/web", "k8s.gcr.io/x:1"}, web(func(w *cluster.Workload) { w.Images = []string{"k8s.gcr.io/x:1"} }), nil},
+		{"registry-frozen-kubeadm", "v1.26.0", "v1.27.0", []string{"k8s.gcr.io"}, config("ClusterConfiguration", "apiVersion: kubeadm.k8s.io/v1beta3\nimageRepository: k8s.gcr.io\napiServer: {extraArgs: {audit-log-path: /var/log/audit.log}}"), nil},
+		{"cri-socket-missing", "v1.32.0", "v1.33.0", []string{"w-1"}, look(func(n *cluster.NodeLook) { n.CRISocket = "" }), nil},
+		{"cri-socket-dockershim", "v1.23.0", "v1.24.0", []string{"w-1", "dockershim.sock"}, look(func(n *cluster.NodeLook) { n.CRISocket = "/var/run/dockershim.sock" }), nil},
+		{"apparmor-annotation", "", "", []string{"shop/web"}, web(func(w *cluster.Workload) {
+			w.Annotations = []string{"container.apparmor.security.beta.kubernetes.io/web"}
+		}), nil},
+		{"seccomp-annotation", "v1.26.0", "v1.27.0", []string{"shop/web"}, web(func(w *cluster.Workload) { w.Annotations = []string{"seccomp.security.alpha.kubernetes.io/pod"} }), nil},
+		{"label-control-plane-missing", "", "", []string{"cp-1"}, survey(func(s *cluster.Survey) { s.Nodes[0].Labels = nil }), nil},
+		{"volume-gitrepo", "v1.35.0", "v1.36.0", []string{"shop/web"}, web(func(w *cluster.Workload) { w.Volumes = []string{"gitRepo"} }), nil},
+		{"volume-flexvolume", "v1.35.0", "v1.36.0", []string{"shop/web"}, web(func(w *cluster.Workload) { w.Volumes = []string{"flexVolume"} }), nil},
+		{"volume-rbd", "v1.30.0", "v1.31.0", []string{"shop/web"}, web(func(w *cluster.Workload) { w.Volumes = []string{"rbd"} }), nil},
+		{"volume-cephfs", "v1.30.0", "v1.31.0", []string{"shop/web"}, web(func(w *cluster.Workload) { w.Volumes = []string{"cephfs"} }), nil},
+		{"volume-glusterfs", "v1.25.0", "v1.26.0", []string{"shop/web"}, web(func(w *cluster.Workload) { w.Volumes = []string{"glusterfs"} }), nil},
+		{"volume-flocker", "v1.24.0", "v1.25.0", []string{"shop/web"}, web(func(w *cluster.Workload) { w.Volumes = []string{"flocker"} }), nil},
+		{"volume-quobyte", "v1.24.0", "v1.25.0", []string{"shop/web"}, web(func(w *cluster.Workload) { w.Volumes = []string{"quobyte"} }), nil},
+		{"volume-storageos", "v1.24.0", "v1.25.0", []string{"shop/web"}, web(func(w *cluster.Workload) { w.Volumes = []string{"storageos"} }), nil},
+		{"capacity-at-once", "", "", []string{"w-1", "w-2"}, func(in *Facts) { in.MaxUnavailable = 2 }, nil},
+		{"pod-too-large", "", "", []string{"shop/big", "w-1", "5.00 CPU"}, func(in *Facts) {
+			in.Cluster.Nodes = append(in.Cluster.Nodes, worker("w-3", v("v1.33.0")))
+			in.Cluster.Nodes[1].Pods = append(in.Cluster.Nodes[1].Pods, cluster.Pod{Namespace: "shop", Name: "big", Controller: "StatefulSet", Requests: cluster.Resources{CPU: 5000, Pods: 1}})
+		}, nil},
+		{"single-replica", "", "", []string{"shop/web", "w-1"}, web(func(w *cluster.Workload) { w.Pods, w.Nodes = 1, []string{"w-1"} }), nil},
+		{"node-pressure", "", "", []string{"w-1", "DiskPressure"}, look(func(n *cluster.NodeLook) { n.Pressures = []string{"DiskPressure"} }), nil},
+		{"dns-on-one-node", "", "", []string{"coredns", "w-1"}, survey(func(s *cluster.Survey) { s.Workloads[0].Nodes = []string{"w-1"} }), nil},
+		{"apiserver-unhealthy", "", "", []string{"etcd failed"}, survey(func(s *cluster.Survey) { s.Unhealthy = []string{"etcd failed: reason withheld"} }), nil},
+		{"apiserver-certificate-ends", "", "", []string{"10.0.0.1:6443", "2026-11-11"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.AddDate(0, 0, 10) }), nil},
+		{"apiserver-certificate-expired", "", "", []string{"10.0.0.1:6443", "2026-11-01"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.Add(time.Hour) }), nil},
+		{"client-certificate-ends", "", "", []string{"2026-11-01"}, survey(func(s *cluster.Survey) { s.ClientExpiry = now.Add(time.Hour) }), nil},
+		{"clock-skew", "", "", []string{"w-1", "-1m0s"}, look(func(n *cluster.NodeLook) { n.ClockAhead = -time.Minute }), nil},
+		{"dns-down", "", "", []string{"kube-system/kube-dns"}, survey(func(s *cluster.Survey) { s.Services[0].Ready = 0 }), nil},
+		{"addon-not-ready", "", "", []string{"coredns"}, func(in *Facts) { in.Cluster.Addons[0].Ready = false }, nil},
+		{"not-looked-at", "", "", []string{"webhooks", "forbidden"}, survey(func(s *cluster.Survey) { s.Unread = []cluster.Unread{{What: "webhooks", Cause: "forbidden"}} }), nil},
+		{"certificate-expired", "", "", []string{"cp-1", "apiserver.crt"}, func(in *Facts) { in.Cluster.Nodes[0].Host.Certificates[0].NotAfter = now.AddDate(0, 0, -1) }, nil},
+		{"certificate-ends", "", "", []string{"cp-1", "apiserver.crt"}, func(in *Facts) { in.Cluster.Nodes[0].Host.Certificates[0].NotAfter = now.AddDate(0, 0, 20) }, nil},
+		{"repository-gone", "", "", []string{"w-1", "apt.kubernetes.io"}, node(func(n *cluster.Node) { n.Host.Sources[0].URL = "https://apt.kubernetes.io/" }), nil},
+		{"unattended-upgrades", "", "", []string{"w-1", "kubelet"}, node(func(n *cluster.Node) { n.Host.Unattended, n.Host.Packages[0].Held = true, true }), nil},
+		{"package-half-installed", "", "", []string{"w-1", "kubelet", "half-configured"}, node(func(n *cluster.Node) { n.Host.Packages[1].State = "half-configured" }), nil},
+		{"extra-manifest", "", "", []string{"w-1", "old.yaml"}, node(func(n *cluster.Node) { n.Host.ExtraManifests = []string{"/etc/kubernetes/manifests/old.yaml"} }), nil},
+	}
+	tested := map[string]bool{}
+	for _, tt := range tests {
+		tested[tt.id] = true
+		if tt.from == "" {
+			tt.from, tt.to = "v1.33.0", "v1.34.4"
+		}
+		t.Run(tt.id, func(t *testing.T) {
+			f := clusterAt(tt.from, tt.to)
+			before := ids(Find(f))
+			tt.hazard(&f)
+			var hit bool
+			for _, h := range Find(f) {
+				switch {
+				case h.ID == tt.id:
+					hit = true
+					text := strings.Join(h.Offenders, "\n")
+					for _, n := range tt.names {
+						if !strings.Contains(text, n) {
+							t.Errorf("%q does not name %q", text, n)
+						}
+					}
+					if strings.Contains(text, "%!") {
+						t.Errorf("%q is not what the row's evidence asks for", text)
+					}
+				case !slices.Contains(tt.also, h.ID) && !slices.Contains(before, h.ID):
+					t.Errorf("found %s as well: %v", h.ID, h.Offenders)
+				}
+			}
+			if !hit {
+				t.Fatalf("found %v and not %s", ids(Find(f)), tt.id)
+			}
+		})
+	}
+	for _, h := range All() {
+		ofTable := slices.ContainsFunc([]string{"api-", "flag-", "gate-"}, func(p string) bool { return strings.HasPrefix(h.ID, p) })
+		if !ofTable && !tested[h.ID] {
+			t.Errorf("no test makes %s", h.ID)
+		}
+	}
+}
+
+// TestRowsAreWhole wants of each row what an operator is told of it.
+func TestRowsAreWhole(t *testing.T) {
+	seen := map[string]bool{}
+	for _, h := range All() {
+		if seen[h.ID] {
+			t.Errorf("two rows are called %s", h.ID)
+		}
+		seen[h.ID] = true
+		if h.Title == "" || h.Fix == "" || h.Evidence == "" || h.find == nil || !strings.HasPrefix(h.Source, "https://") {
+			t.Errorf("row %s is not whole", h.ID)
+		}
+		if !slices.Contains([]Severity{Mandatory, Skippable, Advice}, h.Severity) {
+			t.Errorf("row %s has severity %q", h.ID, h.Severity)
+		}
+	}
+	if len(seen) < 80 {
+		t.Errorf("%d rows", len(seen))
+	}
+}

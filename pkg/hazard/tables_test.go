@@ -1,0 +1,172 @@
+package hazard
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+)
+
+// across are the releases before and at which something ends. Etcd is known up to 1.37; from there on its rows are silent.
+func across(minor string) (before, at string) {
+	v := version.MustParse(minor + ".0")
+	before = version.Version{Major: 1, Minor: v.Minor - 1}.String()
+	return before, v.String()
+}
+
+func atKnown(minor string) bool {
+	_, at := across(minor)
+	v := version.MustParse(at)
+	return v.Minor >= 20 && v.Minor <= 37
+}
+
+func find(f Facts, id string) []string {
+	for _, h := range Find(f) {
+		if h.ID == id {
+			return h.Offenders
+		}
+	}
+	return nil
+}
+
+// TestEveryFlag sets each flag where it can be, and wants it found at its end, and not before.
+func TestEveryFlag(t *testing.T) {
+	for _, r := range knowledge.RemovedFlags() {
+		if !atKnown(r.Removed) {
+			continue
+		}
+		id := "flag-" + r.Component + "-" + r.Name
+		before, at := across(r.Removed)
+		set := func(f Facts) Facts {
+			f.Cluster.Survey.Components = append(f.Cluster.Survey.Components, cluster.Component{Node: "cp-1", Name: r.Component, Flags: []cluster.Flag{{Name: r.Name, Value: "x"}}})
+			f.Cluster.Nodes[1].Host.KubeletArgs = flagsOf(r.Name, "x")
+			return f
+		}
+		got := find(set(clusterAt(before, at)), id)
+		if len(got) == 0 || !strings.Contains(got[0], "--"+r.Name+"=x") {
+			t.Errorf("%s at %s: found %v", id, at, got)
+		}
+		if got := find(set(clusterAt(before, before)), id); got != nil {
+			t.Errorf("%s at %s, which has it: found %v", id, before, got)
+		}
+	}
+}
+
+// TestFlagOfConfiguration: what kubeadm would write is found as well as what runs, in both forms of extraArgs.
+func TestFlagOfConfiguration(t *testing.T) {
+	for _, text := range []string{
+		"apiVersion: kubeadm.k8s.io/v1beta3\napiServer:\n  extraArgs:\n    audit-log-path: /var/log/audit.log\n    cloud-provider: external\n",
+		"apiVersion: kubeadm.k8s.io/v1beta4\napiServer:\n  extraArgs:\n  - {name: audit-log-path, value: /var/log/audit.log}\n  - {name: cloud-provider, value: external}\n",
+	} {
+		f := clusterAt("v1.32.0", "v1.33.0")
+		f.Cluster.Survey.Configs[0].Text = text
+		got := find(f, "flag-kube-apiserver-cloud-provider")
+		if len(got) != 1 || got[0] != "ConfigMap kube-system/kubeadm-config, apiServer.extraArgs: --cloud-provider=external" {
+			t.Errorf("found %v in\n%s", got, text)
+		}
+	}
+}
+
+// TestEveryGate sets each gate, and wants it found where it is unknown or locked to the other value, and not before.
+func TestEveryGate(t *testing.T) {
+	set := func(f Facts, g knowledge.EndedGate, value bool) Facts {
+		if g.Component == "kubeadm" {
+			f.Cluster.Survey.Configs[0].Text += fmt.Sprintf("featureGates:\n  %s: %t\n", g.Name, value)
+			return f
+		}
+		f.Cluster.Survey.Configs[1].Text += fmt.Sprintf("featureGates:\n  %s: %t\n", g.Name, value)
+		f.Cluster.Survey.Components[0].Flags = append(f.Cluster.Survey.Components[0].Flags, cluster.Flag{Name: "feature-gates", Value: fmt.Sprintf("Other=true,%s=%t", g.Name, value)})
+		return f
+	}
+	for _, g := range knowledge.EndedGates() {
+		id := "gate-" + strings.ToLower(g.Name)
+		if g.Component != "" {
+			id = "gate-" + g.Component + "-" + strings.ToLower(g.Name)
+		}
+		if g.Removed != "" && atKnown(g.Removed) {
+			before, at := across(g.Removed)
+			if got := find(set(clusterAt(before, at), g, true), id); len(got) == 0 {
+				t.Errorf("%s=true at %s was not found", g.Name, at)
+			}
+			if got := find(set(clusterAt(before, before), g, g.Value), id); got != nil {
+				t.Errorf("%s at %s, which knows it: found %v", g.Name, before, got)
+			}
+		}
+		if g.Locked != "" && atKnown(g.Locked) {
+			before, at := across(g.Locked)
+			if got := find(set(clusterAt(before, at), g, !g.Value), id+"-locked"); len(got) == 0 {
+				t.Errorf("%s=%t at %s was not found", g.Name, !g.Value, at)
+			}
+			if got := find(set(clusterAt(before, at), g, g.Value), id+"-locked"); got != nil {
+				t.Errorf("%s=%t at %s, which is what it is locked to: found %v", g.Name, g.Value, at, got)
+			}
+		}
+	}
+}
+
+// TestEveryAPI stores, writes and asks for each version that ends.
+func TestEveryAPI(t *testing.T) {
+	for _, a := range knowledge.RemovedAPIs() {
+		if !atKnown(a.Removed) {
+			continue
+		}
+		id := strings.ToLower(strings.TrimPrefix(a.Group+"-", "-") + a.Version + "-" + a.Kind)
+		before, at := across(a.Removed)
+		use := func(f Facts, preferred bool) Facts {
+			s := f.Cluster.Survey
+			s.APIs = []cluster.ServedAPI{{Group: a.Group, Version: a.Version, Kind: a.Kind, Resource: "things", Listed: true, Preferred: preferred}}
+			s.Requested = []cluster.RequestedAPI{{Group: a.Group, Version: a.Version, Resource: "things", Servers: []string{"10.0.0.1:6443"}}}
+			s.Stored = []cluster.StoredAPI{{Group: a.Group, Version: a.Version, Kind: a.Kind, Objects: []string{"shop/one"}, Writers: []cluster.APIWriter{{Object: "shop/two", Manager: "helm", Time: now}}}}
+			return f
+		}
+		f := use(clusterAt(before, at), false)
+		for prefix, want := range map[string]string{"api-objects-": "shop/one", "api-written-": "helm", "api-requested-": "10.0.0.1:6443"} {
+			if got := find(f, prefix+id); len(got) != 1 || !strings.Contains(got[0], want) {
+				t.Errorf("%s%s at %s: found %v", prefix, id, at, got)
+			}
+		}
+		if got := find(use(clusterAt(before, at), true), "api-requested-"+id); got != nil {
+			t.Errorf("%s is what the server prefers, and asked for all the time: found %v", id, got)
+		}
+		if got := ids(Find(use(clusterAt(before, before), false))); slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "api-") && strings.HasSuffix(s, id) }) {
+			t.Errorf("%s at %s, which serves it: found %v", id, before, got)
+		}
+	}
+}
+
+func TestSkips(t *testing.T) {
+	for _, good := range [][]string{nil, {"webhook-down"}, {"api-requested-*", "volume-*"}, {"webhook-*"}} {
+		if err := CheckSkips(good); err != nil {
+			t.Errorf("%v: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"webhook", "flag-kubelet-*", "single-replica", "[", "cgroup-v1"} {
+		if err := CheckSkips([]string{bad}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", bad)) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	h := All()[slices.IndexFunc(All(), func(h Hazard) bool { return h.ID == "webhook-system-down" })]
+	if h.Skipped([]string{"webhook-*"}) {
+		t.Error("a pattern skips what is mandatory")
+	}
+}
+
+func flagsOf(name, value string) []cluster.HostFlag {
+	return []cluster.HostFlag{{Flag: cluster.Flag{Name: name, Value: value}, File: "/etc/default/kubelet"}}
+}
+
+// TestForEtcd: of an upgrade of etcd only what has to do with it is told.
+func TestForEtcd(t *testing.T) {
+	f := clusterAt("v1.33.0", "v1.34.0")
+	f.Etcd = true
+	f.Cluster.Survey.Webhooks[0].Ready = 0
+	f.Cluster.Survey.Nodes[1].ClockAhead = 60e9
+	f.Cluster.Survey.Services[0].Ready = 0
+	if got := ids(Find(f)); !slices.Equal(got, []string{"webhook-system-down", "clock-skew"}) {
+		t.Errorf("found %v", got)
+	}
+}

@@ -1,0 +1,159 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Strip is what to take out of a configuration that kubeadm keeps: of a ClusterConfiguration arguments and gates, of any other gates.
+type Strip struct {
+	// Args are names of extraArgs by their section, such as "apiServer".
+	Args map[string][]string `json:"args,omitempty"`
+	// Gates are names of feature gates: those in the arguments of a section by its name, and those of the document itself under "".
+	Gates map[string][]string `json:"gates,omitempty"`
+}
+
+// Empty tells whether there is nothing to take out.
+func (s Strip) Empty() bool { return len(s.Args)+len(s.Gates) == 0 }
+
+// StripConfiguration takes arguments and feature gates out of a configuration. What is not there needs no taking out. Everything else keeps every byte.
+func StripConfiguration(text []byte, s Strip) ([]byte, error) {
+	out := text
+	var err error
+	// One edit after another: a part that gets empty goes with its last entry, and two edits at one place could not both be made.
+	for section, names := range s.Args {
+		for _, n := range names {
+			if out, err = stripped(out, func(d *document, want map[string]any) (bool, error) { return d.stripArg(want, section, n) }); err != nil {
+				return nil, fmt.Errorf("take --%s out of %s: %w", n, section, err)
+			}
+		}
+	}
+	for section, names := range s.Gates {
+		for _, n := range names {
+			if out, err = stripped(out, func(d *document, want map[string]any) (bool, error) { return d.stripGate(want, section, n) }); err != nil {
+				return nil, fmt.Errorf("take feature gate %s out: %w", n, err)
+			}
+		}
+	}
+	return out, nil
+}
+
+// stripped makes one edit, again as long as there is something to make it on: an argument may stand several times.
+func stripped(text []byte, edit func(*document, map[string]any) (bool, error)) ([]byte, error) {
+	for {
+		d, err := parse(text)
+		if err != nil {
+			return nil, err
+		}
+		want, err := d.tree()
+		if err != nil {
+			return nil, err
+		}
+		changed, err := edit(d, want)
+		if err != nil || !changed {
+			return text, err
+		}
+		if text, err = d.finish(want); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// stripArg takes out the first argument of that name, and extraArgs with it when it was the last.
+func (d *document) stripArg(want map[string]any, section, name string) (bool, error) {
+	in := value(d.root, section)
+	args := value(in, "extraArgs")
+	i := argument(args, name)
+	if i < 0 {
+		return false, nil
+	}
+	part, _ := want[section].(map[string]any)
+	switch {
+	case args.Kind == yaml.MappingNode && len(args.Content) == 2, args.Kind == yaml.SequenceNode && len(args.Content) == 1:
+		return true, d.stripKey(want, d.root, section, in, part, "extraArgs")
+	case args.Kind == yaml.MappingNode:
+		all, _ := part["extraArgs"].(map[string]any)
+		key := args.Content[i].Value
+		delete(all, key)
+		return true, d.removeKey(args, key)
+	}
+	all, _ := part["extraArgs"].([]any)
+	part["extraArgs"] = slices.Delete(slices.Clone(all), i, i+1)
+	return true, d.remove(args, i)
+}
+
+// stripKey takes a key out of a part of the document, and the part with it when nothing else is in it.
+func (d *document) stripKey(want map[string]any, parent *yaml.Node, name string, in *yaml.Node, part map[string]any, key string) error {
+	if len(in.Content) == 2 {
+		delete(want, name)
+		return d.removeKey(parent, name)
+	}
+	delete(part, key)
+	return d.removeKey(in, key)
+}
+
+// argument finds an argument in either form of extraArgs: its place in the content of the mapping or sequence, or -1.
+func argument(args *yaml.Node, name string) int {
+	same := func(s string) bool { return strings.ReplaceAll(s, "_", "-") == name }
+	switch {
+	case args == nil:
+	case args.Kind == yaml.MappingNode:
+		for i := 0; i < len(args.Content); i += 2 {
+			if same(args.Content[i].Value) {
+				return i
+			}
+		}
+	case args.Kind == yaml.SequenceNode:
+		return slices.IndexFunc(args.Content, func(n *yaml.Node) bool { return same(text(value(n, "name"))) })
+	}
+	return -1
+}
+
+// stripGate takes a gate out of a list in an argument, or out of the document's own gates.
+func (d *document) stripGate(want map[string]any, section, gate string) (bool, error) {
+	if section == "" {
+		gates := value(d.root, "featureGates")
+		if index(gates, gate) < 0 {
+			return false, nil
+		}
+		own, _ := want["featureGates"].(map[string]any)
+		return true, d.stripKey(want, d.root, "featureGates", gates, own, gate)
+	}
+	args := value(value(d.root, section), "extraArgs")
+	i := argument(args, "feature-gates")
+	if i < 0 {
+		return false, nil
+	}
+	node := args.Content[i]
+	if args.Kind == yaml.MappingNode {
+		node = args.Content[i+1]
+	} else {
+		node = value(node, "value")
+	}
+	var kept []string
+	all := strings.Split(text(node), ",")
+	for _, pair := range all {
+		if name, _, _ := strings.Cut(strings.TrimSpace(pair), "="); name != gate {
+			kept = append(kept, pair)
+		}
+	}
+	switch {
+	case len(kept) == len(all):
+		return false, nil
+	case len(kept) == 0:
+		return d.stripArg(want, section, "feature-gates")
+	}
+	part, _ := want[section].(map[string]any)
+	now := strings.Join(kept, ",")
+	if m, ok := part["extraArgs"].(map[string]any); ok {
+		m[args.Content[i].Value] = now
+	} else if l, ok := part["extraArgs"].([]any); ok {
+		if m, ok := l[i].(map[string]any); ok {
+			m["value"] = now
+		}
+	}
+	return true, d.replace(node, now)
+}
