@@ -110,8 +110,12 @@ func TestHTMLNeedsAndTrustsNobody(t *testing.T) {
 
 func TestTimelineStaysInItsPicture(t *testing.T) {
 	r := stopped()
+	// The API is probed before the first step and after the last one, too.
+	for _, at := range []time.Duration{-time.Minute, time.Hour} {
+		r.Probe.Gaps = append(r.Probe.Gaps, Gap{Start: began.Add(at), Took: plan.Duration(time.Second), Error: "refused"})
+	}
 	tl := newTimeline(r, stepsOf(r.Plan))
-	if len(tl.Lanes) != 2 || len(tl.Gaps) != 1 || len(tl.Lanes[0].Boxes) != 4 || len(tl.Lanes[1].Boxes) != 2 {
+	if len(tl.Lanes) != 2 || len(tl.Gaps) != 3 || len(tl.Lanes[0].Boxes) != 4 || len(tl.Lanes[1].Boxes) != 2 {
 		t.Fatalf("timeline %+v", tl)
 	}
 	// A node that is not opened again stays marked to the end.
