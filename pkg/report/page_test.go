@@ -33,7 +33,7 @@ const evil = `<script>alert(1)</script>|"` + "`"
 // stopped is a run that upgraded w-1 and failed in the drain of w-2, with one gap of the API.
 func stopped() *Report {
 	p := &plan.Plan{Kind: plan.UpgradeKind, From: from, To: to, Path: []version.Version{to}, Digest: "sha256:1", Cluster: plan.ClusterRef{UID: "uid", Server: "https://10.0.0.1:6443", Context: evil},
-		Reasons: []string{"cp-1 goes first"}}
+		Reasons: []string{"cp-1 goes first"}, Etcd: &plan.EtcdPlan{Changes: []plan.EtcdChange{{Node: "cp-1", Member: evil, Path: "/etc/kubernetes/manifests/etcd.yaml", To: to, Diff: "-a\n+b\n"}}}}
 	ph := plan.Phase{ID: "1.34/nodes/w-1", Title: "Workers"}
 	r := &Report{APIVersion: plan.APIVersion, Kind: "ClusterUpgradeReport", ExitCode: 3, Result: "stopped", Error: "step w-2/drain: " + evil, Next: "kubectl upgrade cluster --to v1.34.4",
 		From: from, To: to, Plan: p, Started: began, Took: plan.Duration(5 * time.Minute),
