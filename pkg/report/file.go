@@ -18,23 +18,14 @@ func WriteFile(path string, r *Report) error {
 	if err != nil {
 		return err
 	}
-	next, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(next.Name())
-	_, err = next.Write(text)
-	if closeErr := next.Close(); err == nil {
-		err = closeErr
-	}
+	next := path + ".part"
+	err = os.WriteFile(next, text, 0o644) // less where the user's umask says so: a report names every node
 	if err == nil {
-		err = os.Chmod(next.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(next.Name(), path)
+		err = os.Rename(next, path)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		_ = os.Remove(next)
+		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
 }
