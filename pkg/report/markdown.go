@@ -24,6 +24,10 @@ func Markdown(w io.Writer, r *Report) {
 			return []string{c.Name, c.Role, c.State, c.Took, c.Cordoned, fmt.Sprint(c.Pods), what}
 		})
 	}
+	if len(p.Members) > 0 {
+		fmt.Fprint(w, "\n## Members of etcd\n\n")
+		rows(w, memberColumns(), p.Members, func(cells []string) []string { return cells })
+	}
 	if p.Etcd != nil {
 		etcdMarkdown(w, p.Etcd)
 	}

@@ -20,10 +20,10 @@ type page struct {
 	// Good is set when everything that was asked for is so.
 	Good     bool
 	Error    string
-	Next     string
 	Facts    []fact
 	Reasons  []string
 	Nodes    []changed
+	Members  [][]string
 	Etcd     *EtcdDone
 	Files    []plan.EtcdChange
 	Timeline *timeline
@@ -54,9 +54,12 @@ type done struct {
 type advice struct{ What, Command string }
 
 func newPage(r *Report) page {
-	p := page{Title: title(r), Result: r.Result, Good: r.ExitCode == 0, Error: r.Error, Next: r.Next, Findings: r.Findings, Probe: r.Probe, Etcd: r.Etcd, Back: back(r)}
+	p := page{Title: title(r), Result: r.Result, Good: r.ExitCode == 0, Error: r.Error, Findings: r.Findings, Probe: r.Probe, Etcd: r.Etcd, Back: back(r)}
 	p.Facts = facts(r)
 	p.Nodes = changes(r)
+	for _, m := range r.Members {
+		p.Members = append(p.Members, memberCells(m))
+	}
 	if r.Plan != nil {
 		p.Reasons = r.Plan.Reasons
 		if r.Plan.Etcd != nil {
