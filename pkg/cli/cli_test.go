@@ -138,9 +138,19 @@ func TestHelpSpeaksOfKubectl(t *testing.T) {
 }
 
 func TestCommandToGoOn(t *testing.T) {
-	r := &runner{in: Invocation{Args: []string{"cluster", "--to", "v1.34.4", "--context", "it's prod"}}}
-	if got, want := r.command(), `kubectl upgrade cluster --to v1.34.4 --context 'it'\''s prod'`; got != want {
-		t.Errorf("%s, want %s", got, want)
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"cluster", "--to", "v1.34.4", "--context", "it's prod"}, `kubectl upgrade cluster --to v1.34.4 --context 'it'\''s prod'`},
+		// It is kept in the cluster and in reports, where a token may not be.
+		{[]string{"cluster", "--token=s3cret", "--to", "v1.34.4"}, "kubectl upgrade cluster --token=TOKEN --to v1.34.4"},
+		{[]string{"cluster", "--token", "s3cret"}, "kubectl upgrade cluster --token TOKEN"},
+	} {
+		r := &runner{in: Invocation{Args: tt.args}}
+		if got := r.command(); got != tt.want {
+			t.Errorf("%s, want %s", got, tt.want)
+		}
 	}
 }
 

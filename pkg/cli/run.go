@@ -280,11 +280,20 @@ func (r *runner) command() string {
 		return r.withoutPlan(r.runVerb(), "plan")
 	}
 	words := []string{"kubectl", "upgrade"}
-	for _, a := range r.in.Args {
+	for i, a := range r.in.Args {
+		switch {
+		case strings.HasPrefix(a, "--token="):
+			a = "--token=" + hidden
+		case i > 0 && r.in.Args[i-1] == "--token":
+			a = hidden
+		}
 		words = append(words, quote(a))
 	}
 	return strings.Join(words, " ")
 }
+
+// hidden stands for the operator's token: the command is kept in the cluster, and in reports that are passed on.
+const hidden = "TOKEN"
 
 // quote writes a word as a shell takes it.
 func quote(word string) string {
