@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/yaml"
 )
 
@@ -125,6 +126,37 @@ func TestApplyRunsTheSavedPlan(t *testing.T) {
 	}
 	if _, _, err := run(t, "apply", changed, "--agent-image=x/y:z"); err == nil || !strings.Contains(err.Error(), "changed after it was made") {
 		t.Errorf("a plan that was changed by hand: %v", err)
+	}
+}
+
+// TestApplyGoesOnWhereItWas: the command that a run ends with leads to the same cluster, whose connection belongs to no command of its own.
+func TestApplyGoesOnWhereItWas(t *testing.T) {
+	in := Invocation{Args: []string{"apply"}}
+	kubectl := NewRoot(in)
+	cmd, rest, err := kubectl.Find(append(asRoot(in.Args), savePlan(t), "--context=prod", "--token=s3cret", "--as-group=a", "--as-group=b", "--agent-image=x/y:z", "--report=r.html", "--report=r.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		t.Fatal(err)
+	}
+	a := &apply{in: in, flags: genericclioptions.NewConfigFlags(true), cmd: cmd}
+	run := a.runs(cmd.Flags().Arg(0))
+	if err := a.hand(run.typed); err != nil {
+		t.Fatal(err)
+	}
+	// It is read once: a pipe has nothing for a second time.
+	if err := os.Remove(run.planFile); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run.loadPlan(); err != nil {
+		t.Fatal(err)
+	}
+	got := run.command()
+	for _, want := range []string{"kubectl upgrade cluster ", " --context=prod", " --as-group=a --as-group=b ", " --report=r.html --report=r.md ", " --to=v1.34.4", " --max-unavailable=2 ", " --token=TOKEN "} {
+		if !strings.Contains(got+" ", want) {
+			t.Errorf("to go on: %s, which lacks %q", got, want)
+		}
 	}
 }
 

@@ -34,10 +34,9 @@ type runner struct {
 	noProbe bool
 	// planFile is the file of a saved plan, and typed are the flags as they were given, then as the plan brings them.
 	planFile string
-	// applied is set where the plan is the command's argument.
-	applied bool
-	// save is the file that the plan is written to.
-	save string
+	// applied is set where the plan is the command's argument; planText is what was read of it, if it could be read.
+	applied  bool
+	planText []byte
 	// verb is "etcd" for its commands; empty for those of the cluster.
 	verb  string
 	typed *pflag.FlagSet
