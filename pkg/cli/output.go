@@ -30,7 +30,7 @@ func (r *runner) text() io.Writer {
 	return r.in.Out
 }
 
-// checkOutput checks the flags that say what is written where. A report that cannot be written is told before the run that it is about.
+// checkOutput checks the flags that say what is written where. What cannot be written is told before the run that it is about.
 func (f *upgradeFlags) checkOutput() error {
 	switch {
 	case !slices.Contains([]string{"", "json", "yaml"}, f.output):
@@ -40,17 +40,31 @@ func (f *upgradeFlags) checkOutput() error {
 	case f.events != "" && f.output != "":
 		return errors.New("--events: standard output has the events then, and the report cannot go there: keep it in a file with --report, and leave --output out")
 	}
-	for _, file := range f.reports {
+	for i, file := range f.reports {
+		err := folder(file)
 		if !slices.Contains(report.Formats(), strings.ToLower(filepath.Ext(file))) {
-			return fmt.Errorf("--report: %q does not end in one of %s", file, strings.Join(report.Formats(), ", "))
+			err = fmt.Errorf("%q does not end in one of %s", file, strings.Join(report.Formats(), ", "))
 		}
-		if dir, err := os.Stat(filepath.Dir(file)); err != nil {
+		if err != nil {
+			f.reports = slices.Delete(f.reports, i, i+1) // or writing it would fail once more
 			return fmt.Errorf("--report: %w", err)
-		} else if !dir.IsDir() {
-			return fmt.Errorf("--report: %s is no folder", filepath.Dir(file))
+		}
+	}
+	if f.save != "" {
+		if err := folder(f.save); err != nil {
+			return fmt.Errorf("--save: %w", err)
 		}
 	}
 	return nil
+}
+
+// folder wants there to be a folder for a file.
+func folder(file string) error {
+	dir, err := os.Stat(filepath.Dir(file))
+	if err == nil && !dir.IsDir() {
+		err = fmt.Errorf("%s is no folder", filepath.Dir(file))
+	}
+	return err
 }
 
 // reported does what a command does, and writes the report of it.

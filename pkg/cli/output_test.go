@@ -81,6 +81,7 @@ func TestBadOutput(t *testing.T) {
 		"two on one stream":   {[]string{"plan", image, "--events", "json", "-o", "yaml"}, []string{"--events", "--report", "--output"}},
 		"a report of what":    {[]string{"plan", image, "--report", "r.pdf"}, []string{"--report", "r.pdf", ".html"}},
 		"a report nowhere":    {[]string{"plan", image, "--report", "/does/not/exist/r.md"}, []string{"--report", "/does/not/exist"}},
+		"a plan nowhere":      {[]string{"plan", image, "--save", "/does/not/exist/p.json"}, []string{"--save", "/does/not/exist"}},
 		"an unknown output":   {[]string{"plan", image, "-o", "xml"}, []string{"--output", "xml"}},
 		"apply nothing":       {[]string{"apply"}, []string{"arg"}},
 		"apply no file":       {[]string{"apply", "/does/not/exist"}, []string{"/does/not/exist"}},
@@ -96,6 +97,9 @@ func TestBadOutput(t *testing.T) {
 			if !strings.Contains(err.Error(), n) {
 				t.Errorf("%s: %q does not name %q", name, err, n)
 			}
+		}
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s is told twice: %q", name, err)
 		}
 		if strings.Contains(strings.Join(tt.args, " "), "xml") && stdout != "" {
 			t.Errorf("%s: standard output has %q", name, stdout)
