@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -69,6 +71,8 @@ func folder(file string) error {
 
 // reported does what a command does, and writes the report of it.
 func (r *runner) reported(ctx context.Context, kind string, do func(context.Context) error) error {
+	// An upgrade goes on when nobody reads its output any more. Who only looks, such as status, ends with its reader.
+	signal.Ignore(syscall.SIGPIPE)
 	r.report = report.Report{APIVersion: plan.APIVersion, Kind: kind, Started: time.Now()}
 	if r.events == "json" && r.output == "" {
 		r.stream = event.NewLines(r.in.Out, r.report.Started, func(err error) { fmt.Fprintf(r.in.ErrOut, "warning: %v: the work goes on\n", err) })
