@@ -75,7 +75,7 @@ func (r *runner) reported(ctx context.Context, kind string, do func(context.Cont
 	signal.Ignore(syscall.SIGPIPE)
 	r.report = report.Report{APIVersion: plan.APIVersion, Kind: kind, Started: time.Now()}
 	if r.events == "json" && r.output == "" {
-		r.stream = event.NewLines(r.in.Out, r.report.Started, func(err error) { fmt.Fprintf(r.in.ErrOut, "warning: %v: the work goes on\n", err) })
+		r.stream = event.NewLines(r.in.Out, r.report.Started, r.lost)
 	}
 	err := do(ctx)
 	r.report.ExitCode = Code(err)

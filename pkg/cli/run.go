@@ -44,6 +44,8 @@ type runner struct {
 	report report.Report
 	empty  bool
 	stream *event.Lines
+	// shown is the view, while there is one beside the stream.
+	shown ui.View
 }
 
 // run goes the whole way and writes the report, whatever happens on it.
@@ -87,11 +89,11 @@ func (r *runner) upgrade(ctx context.Context) error {
 			warn(err.Error()) // completion does without
 		}
 	}
+	r.streamPlan()
 	if stale, ok := errors.AsType[*upgrade.StaleError](err); ok {
 		return r.explainStale(v, stale)
 	}
 	r.showPlan(v, p)
-	r.streamPlan()
 	if err != nil {
 		return err
 	}
