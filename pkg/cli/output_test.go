@@ -178,6 +178,10 @@ func TestExplain(t *testing.T) {
 		t.Errorf("%v\n%s", err, stdout)
 	}
 	var rows []struct{ ID string }
+	stdout, _, err = run(t, "explain", "pdb-never", "-o", "json")
+	if jsonErr := json.Unmarshal([]byte(stdout), &rows); err != nil || jsonErr != nil || len(rows) != 1 || rows[0].ID != "pdb-never" {
+		t.Errorf("%v, %v\n%s", err, jsonErr, stdout)
+	}
 	stdout, _, err = run(t, "explain", "-o", "json", "flag", "provided", "but", "not", "defined:", "-debug")
 	if jsonErr := json.Unmarshal([]byte(stdout), &rows); err != nil || jsonErr != nil || len(rows) != 1 || rows[0].ID != "etcd-log-flag" {
 		t.Errorf("%v, %v\n%s", err, jsonErr, stdout)
