@@ -100,7 +100,7 @@ func explained(in io.Reader, args []string) ([]explain.Row, error) {
 func explainedLines(in io.Reader) ([]explain.Row, error) {
 	var out []explain.Row
 	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<20) // etcd writes long ones
+	lines.Buffer(nil, 64<<20) // etcd writes long ones
 	for lines.Scan() {
 		rows := explain.Find(lines.Text())
 		if len(rows) > 0 && !slices.ContainsFunc(out, func(r explain.Row) bool { return r.ID == rows[0].ID }) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -43,7 +42,7 @@ func (f *upgradeFlags) checkOutput() error {
 		return errors.New("--events: standard output has the events then, and the report cannot go there: keep it in a file with --report, and leave --output out")
 	}
 	for i, file := range f.reports {
-		err := folder(file)
+		err := report.Replaceable(file)
 		if !slices.Contains(report.Formats(), strings.ToLower(filepath.Ext(file))) {
 			err = fmt.Errorf("%q does not end in one of %s", file, strings.Join(report.Formats(), ", "))
 		}
@@ -53,20 +52,11 @@ func (f *upgradeFlags) checkOutput() error {
 		}
 	}
 	if f.save != "" {
-		if err := folder(f.save); err != nil {
+		if err := report.Replaceable(f.save); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
 	}
 	return nil
-}
-
-// folder wants there to be a folder for a file.
-func folder(file string) error {
-	dir, err := os.Stat(filepath.Dir(file))
-	if err == nil && !dir.IsDir() {
-		err = fmt.Errorf("%s is no folder", filepath.Dir(file))
-	}
-	return err
 }
 
 // reported does what a command does, and writes the report of it.
@@ -107,6 +97,7 @@ func (r *runner) write() error {
 		brief := r.report
 		brief.Findings, brief.Plan = nil, nil // they have been streamed
 		r.stream.Document(time.Now(), "result", brief)
+		r.stream.Close()
 		return errors.Join(errs...)
 	}
 	text, err := r.encoded()

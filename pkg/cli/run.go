@@ -241,7 +241,8 @@ func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outc
 		report.StateNow(context.WithoutCancel(ctx), w, client)
 		more()
 	}
-	for _, row := range known(o) {
+	r.report.Explanations = known(o)
+	for _, row := range r.report.Explanations {
 		fmt.Fprintf(w, "\n%s says of this: %s\n  fix: %s\n  see: %s\n", row.ID, row.Cause, row.Fix, row.Source)
 	}
 	fmt.Fprintf(w, "\nto go on:   %s\nto give up: kubectl upgrade abort (see docs/undo.md)\n", r.report.Next)

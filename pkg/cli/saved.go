@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/report"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
 )
@@ -75,7 +76,7 @@ func (r *runner) keepPlan(v ui.View) error {
 	}
 	text, err := json.MarshalIndent(r.report.Plan, "", "  ")
 	if err == nil {
-		err = os.WriteFile(r.save, append(text, '\n'), 0o644)
+		err = report.Replace(r.save, append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("--save: %w", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"time"
 )
 
 //go:embed page.html.tmpl
@@ -14,11 +15,10 @@ var pageTemplate string
 // and looked at where there is no network.
 func HTML(w io.Writer, r *Report) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"columns": memberColumns,
-		"bare":    func(v interface{ Bare() string }) string { return v.Bare() },
-		"round":   round,
-		"time":    func(g Gap) string { return g.Start.UTC().Format("15:04:05") },
-		"px":      func(f float64) string { return fmt.Sprintf("%.1f", f) },
+		"bare":  func(v interface{ Bare() string }) string { return v.Bare() },
+		"round": round,
+		"time":  func(g Gap) string { return g.Start.UTC().Format(time.TimeOnly) },
+		"px":    func(f float64) string { return fmt.Sprintf("%.1f", f) },
 	}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("read template of the report: %w", err)

@@ -94,7 +94,7 @@ func newTimeline(r *Report, planned map[string]plan.Step) *timeline {
 		switch {
 		case kind == plan.Cordon:
 			began[name] = s.Started
-		case kind == plan.Uncordon && !began[name].IsZero():
+		case kind == plan.Uncordon && (s.State == event.Done || s.State == event.Already) && !began[name].IsZero():
 			l.Cordons = append(l.Cordons, cordon(x(began[name]), x(end), l.Y, name, end.Sub(began[name])))
 			delete(began, name)
 		}
