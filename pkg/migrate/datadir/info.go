@@ -170,9 +170,6 @@ func (i *Info) detect() error {
 	default:
 		i.Version, i.Reason = "3.0", "there is a database, and no cluster version yet"
 	}
-	if db != nil && i.Version == "2.3" && db.Keys > 0 {
-		return fmt.Errorf("detect version: 2.3 with %d keys of the v3 preview (--experimental-v3demo): their format was never a released one", db.Keys)
-	}
 	return nil
 }
 

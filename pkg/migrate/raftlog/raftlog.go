@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/storage/wal"
@@ -57,11 +56,12 @@ func Read(walDir, snapDir string) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{}
+	read := readAhead(snapDir)
 	var marks []*walpb.Snapshot
 	if l.Torn, err = scan(list, func(r *walpb.Record) error { return l.head(r, &marks) }); err != nil {
 		return nil, err
 	}
-	start, err := l.choose(snapDir, marks)
+	start, err := l.choose(snapDir, marks, read)
 	if err != nil {
 		return nil, err
 	}
@@ -107,15 +107,13 @@ func (l *Log) head(r *walpb.Record, marks *[]*walpb.Snapshot) error {
 
 // choose finds the newest whole snapshot that the log knows of. A snapshot file is written before its mark in the log
 // by newer servers and after it by old ones, and a crash can come between the two.
-func (l *Log) choose(snapDir string, marks []*walpb.Snapshot) (*walpb.Snapshot, error) {
-	files, err := filepath.Glob(filepath.Join(snapDir, "*.snap"))
+func (l *Log) choose(snapDir string, marks []*walpb.Snapshot, read reader) (*walpb.Snapshot, error) {
+	files, err := snapFiles(snapDir)
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", snapDir, err)
+		return nil, err
 	}
-	slices.Sort(files)
-	slices.Reverse(files)
 	for _, f := range files {
-		s, err := readSnap(f)
+		s, err := read(f)
 		if err != nil {
 			if errors.Is(err, os.ErrPermission) {
 				return nil, err
