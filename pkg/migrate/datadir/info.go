@@ -82,10 +82,11 @@ func Inspect(d Dir) (*Info, error) {
 	if i.VersionFile, err = d.ReadVersionFile(); err != nil {
 		return nil, err
 	}
-	if i.Log, err = raftlog.Read(d.WAL(), d.Snap()); err != nil {
+	var early v2.Early
+	if i.Log, err = raftlog.Read(d.WAL(), d.Snap(), early.Recover); err != nil {
 		return nil, fmt.Errorf("read %s: %w", d, err)
 	}
-	if i.State, err = v2.Replay(i.Log); err != nil {
+	if i.State, err = v2.Replay(i.Log, early); err != nil {
 		return nil, fmt.Errorf("read %s: %w", d, err)
 	}
 	if i.Contents, err = i.State.Contents(); err != nil {

@@ -49,14 +49,15 @@ func (l *Log) IndexTerm() uint64 {
 	return l.Snapshot.GetMetadata().GetTerm()
 }
 
-// Read reads the log in walDir and the snapshots in snapDir.
-func Read(walDir, snapDir string) (*Log, error) {
+// Read reads the log in walDir and the snapshots in snapDir. Meanwhile use gets the newest snapshot that can be read, which need not be the one that
+// the log goes on from.
+func Read(walDir, snapDir string, use func(*raftpb.Snapshot)) (*Log, error) {
 	list, err := segments(walDir)
 	if err != nil {
 		return nil, err
 	}
 	l := &Log{}
-	read := readAhead(snapDir)
+	read := readAhead(snapDir, use)
 	var marks []*walpb.Snapshot
 	if l.Torn, err = scan(list, func(r *walpb.Record) error { return l.head(r, &marks) }); err != nil {
 		return nil, err

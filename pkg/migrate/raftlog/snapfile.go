@@ -27,8 +27,8 @@ func snapFiles(dir string) ([]string, error) {
 
 type reader func(path string) (*raftpb.Snapshot, error)
 
-// readAhead reads the newest snapshot while the log is read: each of them can be hundreds of megabytes.
-func readAhead(dir string) reader {
+// readAhead reads the newest snapshot, and has use use it, while the log is read: each of them can be hundreds of megabytes.
+func readAhead(dir string, use func(*raftpb.Snapshot)) reader {
 	files, err := snapFiles(dir)
 	if err != nil || len(files) == 0 {
 		return readSnap
@@ -37,7 +37,9 @@ func readAhead(dir string) reader {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		newest, err = readSnap(files[0])
+		if newest, err = readSnap(files[0]); err == nil {
+			use(newest)
+		}
 	}()
 	return func(path string) (*raftpb.Snapshot, error) {
 		if path != files[0] {
