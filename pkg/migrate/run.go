@@ -224,7 +224,7 @@ func (m *migration) step(ctx context.Context, s Step, info *datadir.Info) error 
 		m.reference, err = convert(info, dir, s.Minor, time.Now(), m.keysWritten(info.V2.Keys))
 		return err
 	case Rebase:
-		now, err := datadir.Inspect(dir)
+		now, err := datadir.Outline(dir)
 		if err != nil {
 			return err
 		}

@@ -67,7 +67,12 @@ type V2 struct {
 const Prefix = "/registry"
 
 // Inspect reads everything. It changes nothing.
-func Inspect(d Dir) (*Info, error) {
+func Inspect(d Dir) (*Info, error) { return inspect(d, ReadDB) }
+
+// Outline reads everything but the keys of the v3 API, which take the longest where there are many.
+func Outline(d Dir) (*Info, error) { return inspect(d, readOutline) }
+
+func inspect(d Dir, readDB func(path string) (*Database, error)) (*Info, error) {
 	if err := d.checkLayout(); err != nil {
 		return nil, err
 	}
@@ -83,7 +88,7 @@ func Inspect(d Dir) (*Info, error) {
 		return nil, err
 	}
 	var early v2.Early
-	if i.Log, err = raftlog.Read(d.WAL(), d.Snap(), early.Recover); err != nil {
+	if i.Log, err = raftlog.Read(d.WAL(), d.Snap(), raftlog.Consumer{Snapshot: early.Recover, Trim: v2.Trim}); err != nil {
 		return nil, fmt.Errorf("read %s: %w", d, err)
 	}
 	if i.State, err = v2.Replay(i.Log, early); err != nil {
@@ -97,7 +102,7 @@ func Inspect(d Dir) (*Info, error) {
 	i.v2()
 	switch _, err := os.Stat(d.DB()); {
 	case err == nil:
-		if i.Database, err = ReadDB(d.DB()); err != nil {
+		if i.Database, err = readDB(d.DB()); err != nil {
 			return nil, err
 		}
 		// A crash tears off what nobody had used yet. A broken length in the middle looks the same to the reader.
