@@ -27,7 +27,7 @@ func snapFiles(dir string) ([]string, error) {
 
 type reader func(path string) (*raftpb.Snapshot, error)
 
-// readAhead reads the newest snapshot, and has use use it, while the log is read: each of them can be hundreds of megabytes.
+// readAhead reads the newest snapshot and gives it to use while the log is read: each of them can be hundreds of megabytes.
 func readAhead(dir string, use func(*raftpb.Snapshot)) reader {
 	files, err := snapFiles(dir)
 	if err != nil || len(files) == 0 {
