@@ -16,8 +16,6 @@ import (
 func main() { os.Exit(run()) }
 
 func run() int {
-	// An upgrade goes on when nobody reads its output any more.
-	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := interrupts()
 	in := cli.Invocation{
 		IOStreams: genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr},

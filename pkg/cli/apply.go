@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -17,7 +18,7 @@ import (
 type apply struct {
 	in    Invocation
 	flags *genericclioptions.ConfigFlags
-	typed *pflag.FlagSet
+	cmd   *cobra.Command
 }
 
 func newApply(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command {
@@ -44,7 +45,7 @@ func newApply(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 			return a.do(cmd.Context(), args[0])
 		},
 	}
-	a.typed = cmd.Flags()
+	a.cmd = cmd
 	cmd.Flags().BoolVarP(&e.yes, "yes", "y", false, "Do not ask for confirmation of the plan.")
 	cmd.Flags().BoolVar(&e.noProbe, "no-probe", false, "Do not measure whether the API endpoint answers during the upgrade.")
 	e.addAgent(cmd.Flags())
@@ -76,14 +77,16 @@ func (a *apply) runs(file string) planned {
 	r := &runner{in: a.in}
 	out := planned{r, r.upgrade}
 	text, err := os.ReadFile(file)
+	// It may come out of a pipe, which gives it once.
+	r.planText = text
 	if err != nil || plan.KindOf(text) != plan.EtcdKind {
 		newClusterWith(r, a.flags)
 		r.report.Kind = clusterReport
 	} else {
-		e := &etcd{runner: runner{in: a.in}}
+		e := &etcd{runner: *r}
 		out = planned{&e.runner, e.do}
 		e.report.Kind = etcdReport
-		if p, err := plan.Read(text, plan.EtcdKind); err == nil && p.To.Less(p.From) {
+		if p, err := plan.Read(text, plan.EtcdKind); err == nil && p.Etcd != nil && p.Etcd.Options.Downgrade {
 			newEtcdDowngradeWith(e, a.flags)
 		} else {
 			newEtcdWith(e, a.flags)
@@ -96,28 +99,24 @@ func (a *apply) runs(file string) planned {
 // hand sets the flags that were typed for the command that runs the plan.
 func (a *apply) hand(to *pflag.FlagSet) error {
 	var first error
-	a.typed.Visit(func(f *pflag.Flag) {
+	shared := a.cmd.InheritedFlags()
+	a.cmd.Flags().Visit(func(f *pflag.Flag) {
 		values := []string{f.Value.String()}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			values = list.GetSlice()
 		}
-		if to.Lookup(f.Name) == nil {
-			// What belongs to the connection is shared by all commands.
-			if a.own(f.Name) && first == nil {
-				first = fmt.Errorf("--%s: the plan is of a kind that has no use for it", f.Name)
-			}
+		switch {
+		case shared.Lookup(f.Name) != nil:
+			// All commands have the same one; the command to go on with needs it, or it would lead to another cluster.
+			to.AddFlag(f)
+			return
+		case to.Lookup(f.Name) == nil:
+			first = cmp.Or(first, fmt.Errorf("--%s: the plan is of a kind that has no use for it", f.Name))
 			return
 		}
 		for _, v := range values {
-			if err := to.Set(f.Name, v); err != nil && first == nil {
-				first = err
-			}
+			first = cmp.Or(first, to.Set(f.Name, v))
 		}
 	})
 	return first
-}
-
-// own tells the flags of the command from those of the root.
-func (a *apply) own(name string) bool {
-	return name == "etcd-migrate-image" || name == "packages-from" || name == "images-from"
 }

@@ -57,6 +57,7 @@ func TestBadInput(t *testing.T) {
 		"missing kubeconfig":  {[]string{"plan", image, "--kubeconfig=/does/not/exist"}, []string{"/does/not/exist"}},
 		"unknown context":     {[]string{"plan", image, "--context=prod"}, []string{"prod"}},
 		"nothing listens":     {[]string{"plan", image, nowhere}, []string{"https://127.0.0.1:1", "connection refused"}},
+		"etcd out of reach":   {[]string{"etcd", "status", image, nowhere}, []string{"nothing listens there"}},
 		"name unknown":        {[]string{"plan", image, "--server=https://no-such-name.invalid:6443"}, []string{"no-such-name.invalid"}},
 	}
 	for name, tt := range tests {
@@ -138,9 +139,19 @@ func TestHelpSpeaksOfKubectl(t *testing.T) {
 }
 
 func TestCommandToGoOn(t *testing.T) {
-	r := &runner{in: Invocation{Args: []string{"cluster", "--to", "v1.34.4", "--context", "it's prod"}}}
-	if got, want := r.command(), `kubectl upgrade cluster --to v1.34.4 --context 'it'\''s prod'`; got != want {
-		t.Errorf("%s, want %s", got, want)
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"cluster", "--to", "v1.34.4", "--context", "it's prod"}, `kubectl upgrade cluster --to v1.34.4 --context 'it'\''s prod'`},
+		// It is kept in the cluster and in reports, where a token may not be.
+		{[]string{"cluster", "--token=s3cret", "--to", "v1.34.4"}, "kubectl upgrade cluster --token=TOKEN --to v1.34.4"},
+		{[]string{"cluster", "--token", "s3cret"}, "kubectl upgrade cluster --token TOKEN"},
+	} {
+		r := &runner{in: Invocation{Args: tt.args}}
+		if got := r.command(); got != tt.want {
+			t.Errorf("%s, want %s", got, tt.want)
+		}
 	}
 }
 

@@ -241,11 +241,11 @@ func (e *etcd) do(ctx context.Context) error {
 		if p != nil {
 			e.report.Findings, e.report.Plan, e.report.Offered, e.report.To = p.Findings, p.Plan, p.Offered, p.To
 		}
+		e.streamPlan()
 		if stale, ok := errors.AsType[*upgrade.StaleError](err); ok {
 			return e.explainStale(v, stale)
 		}
 		e.showEtcd(v, p)
-		e.streamPlan()
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,13 @@ func newExplain(in Invocation) *cobra.Command {
 			}
 			return out, cobra.ShellCompDirectiveNoFileComp
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 && oneWord(args[0]) {
+				if err := cmd.Flags().Parse(args[1:]); err != nil {
+					return err
+				}
+				args = append(args[:1:1], cmd.Flags().Args()...)
+			}
 			if output != "" && output != "json" {
 				return fmt.Errorf("--output: %q is not known: want json", output)
 			}
@@ -64,6 +70,11 @@ func newExplain(in Invocation) *cobra.Command {
 		panic(err) // the flag is there
 	}
 	return cmd
+}
+
+// oneWord tells an argument that flags may follow from the first word of a log line.
+func oneWord(arg string) bool {
+	return arg == "-" || slices.ContainsFunc(explain.Rows(), func(r explain.Row) bool { return r.ID == arg })
 }
 
 // explained gives the rows for the arguments.
@@ -89,7 +100,7 @@ func explained(in io.Reader, args []string) ([]explain.Row, error) {
 func explainedLines(in io.Reader) ([]explain.Row, error) {
 	var out []explain.Row
 	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<20) // etcd writes long ones
+	lines.Buffer(nil, 64<<20) // etcd writes long ones
 	for lines.Scan() {
 		rows := explain.Find(lines.Text())
 		if len(rows) > 0 && !slices.ContainsFunc(out, func(r explain.Row) bool { return r.ID == rows[0].ID }) {

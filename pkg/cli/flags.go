@@ -23,6 +23,7 @@ type upgradeFlags struct {
 	output           string
 	events           string
 	reports          []string
+	save             string // the file that the plan is written to
 	agentImage       string
 	agentPullPolicy  string
 	agentPullSecrets []string

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -30,7 +31,7 @@ func (r *runner) text() io.Writer {
 	return r.in.Out
 }
 
-// checkOutput checks the flags that say what is written where. A report that cannot be written is told before the run that it is about.
+// checkOutput checks the flags that say what is written where. What cannot be written is told before the run that it is about.
 func (f *upgradeFlags) checkOutput() error {
 	switch {
 	case !slices.Contains([]string{"", "json", "yaml"}, f.output):
@@ -40,14 +41,19 @@ func (f *upgradeFlags) checkOutput() error {
 	case f.events != "" && f.output != "":
 		return errors.New("--events: standard output has the events then, and the report cannot go there: keep it in a file with --report, and leave --output out")
 	}
-	for _, file := range f.reports {
+	for i, file := range f.reports {
+		err := report.Replaceable(file)
 		if !slices.Contains(report.Formats(), strings.ToLower(filepath.Ext(file))) {
-			return fmt.Errorf("--report: %q does not end in one of %s", file, strings.Join(report.Formats(), ", "))
+			err = fmt.Errorf("%q does not end in one of %s", file, strings.Join(report.Formats(), ", "))
 		}
-		if dir, err := os.Stat(filepath.Dir(file)); err != nil {
+		if err != nil {
+			f.reports = slices.Delete(f.reports, i, i+1) // or writing it would fail once more
 			return fmt.Errorf("--report: %w", err)
-		} else if !dir.IsDir() {
-			return fmt.Errorf("--report: %s is no folder", filepath.Dir(file))
+		}
+	}
+	if f.save != "" {
+		if err := report.Replaceable(f.save); err != nil {
+			return fmt.Errorf("--save: %w", err)
 		}
 	}
 	return nil
@@ -55,9 +61,11 @@ func (f *upgradeFlags) checkOutput() error {
 
 // reported does what a command does, and writes the report of it.
 func (r *runner) reported(ctx context.Context, kind string, do func(context.Context) error) error {
+	// An upgrade goes on when nobody reads its output any more. Who only looks, such as status, ends with its reader.
+	signal.Ignore(syscall.SIGPIPE)
 	r.report = report.Report{APIVersion: plan.APIVersion, Kind: kind, Started: time.Now()}
 	if r.events == "json" && r.output == "" {
-		r.stream = event.NewLines(r.in.Out, r.report.Started, func(err error) { fmt.Fprintf(r.in.ErrOut, "warning: %v: the work goes on\n", err) })
+		r.stream = event.NewLines(r.in.Out, r.report.Started, r.lost)
 	}
 	err := do(ctx)
 	r.report.ExitCode = Code(err)
@@ -89,6 +97,7 @@ func (r *runner) write() error {
 		brief := r.report
 		brief.Findings, brief.Plan = nil, nil // they have been streamed
 		r.stream.Document(time.Now(), "result", brief)
+		r.stream.Close()
 		return errors.Join(errs...)
 	}
 	text, err := r.encoded()

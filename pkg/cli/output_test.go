@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/yaml"
 )
 
@@ -80,6 +81,7 @@ func TestBadOutput(t *testing.T) {
 		"two on one stream":   {[]string{"plan", image, "--events", "json", "-o", "yaml"}, []string{"--events", "--report", "--output"}},
 		"a report of what":    {[]string{"plan", image, "--report", "r.pdf"}, []string{"--report", "r.pdf", ".html"}},
 		"a report nowhere":    {[]string{"plan", image, "--report", "/does/not/exist/r.md"}, []string{"--report", "/does/not/exist"}},
+		"a plan nowhere":      {[]string{"plan", image, "--save", "/does/not/exist/p.json"}, []string{"--save", "/does/not/exist"}},
 		"an unknown output":   {[]string{"plan", image, "-o", "xml"}, []string{"--output", "xml"}},
 		"apply nothing":       {[]string{"apply"}, []string{"arg"}},
 		"apply no file":       {[]string{"apply", "/does/not/exist"}, []string{"/does/not/exist"}},
@@ -95,6 +97,9 @@ func TestBadOutput(t *testing.T) {
 			if !strings.Contains(err.Error(), n) {
 				t.Errorf("%s: %q does not name %q", name, err, n)
 			}
+		}
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s is told twice: %q", name, err)
 		}
 		if strings.Contains(strings.Join(tt.args, " "), "xml") && stdout != "" {
 			t.Errorf("%s: standard output has %q", name, stdout)
@@ -128,6 +133,37 @@ func TestApplyRunsTheSavedPlan(t *testing.T) {
 	}
 }
 
+// TestApplyGoesOnWhereItWas: the command that a run ends with leads to the same cluster, whose connection belongs to no command of its own.
+func TestApplyGoesOnWhereItWas(t *testing.T) {
+	in := Invocation{Args: []string{"apply"}}
+	kubectl := NewRoot(in)
+	cmd, rest, err := kubectl.Find(append(asRoot(in.Args), savePlan(t), "--context=prod", "--token=s3cret", "--as-group=a", "--as-group=b", "--agent-image=x/y:z", "--report=r.html", "--report=r.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		t.Fatal(err)
+	}
+	a := &apply{in: in, flags: genericclioptions.NewConfigFlags(true), cmd: cmd}
+	run := a.runs(cmd.Flags().Arg(0))
+	if err := a.hand(run.typed); err != nil {
+		t.Fatal(err)
+	}
+	// It is read once: a pipe has nothing for a second time.
+	if err := os.Remove(run.planFile); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run.loadPlan(); err != nil {
+		t.Fatal(err)
+	}
+	got := run.command()
+	for _, want := range []string{"kubectl upgrade cluster ", " --context=prod", " --as-group=a --as-group=b ", " --report=r.html --report=r.md ", " --to=v1.34.4", " --max-unavailable=2 ", " --token=TOKEN "} {
+		if !strings.Contains(got+" ", want) {
+			t.Errorf("to go on: %s, which lacks %q", got, want)
+		}
+	}
+}
+
 func TestExplain(t *testing.T) {
 	stdout, _, err := run(t, "explain", "pdb-never")
 	if err != nil || !strings.Contains(stdout, "pdb-never (preflight)\n  cause: ") || !strings.Contains(stdout, "\n  see:   https://") {
@@ -142,6 +178,10 @@ func TestExplain(t *testing.T) {
 		t.Errorf("%v\n%s", err, stdout)
 	}
 	var rows []struct{ ID string }
+	stdout, _, err = run(t, "explain", "pdb-never", "-o", "json")
+	if jsonErr := json.Unmarshal([]byte(stdout), &rows); err != nil || jsonErr != nil || len(rows) != 1 || rows[0].ID != "pdb-never" {
+		t.Errorf("%v, %v\n%s", err, jsonErr, stdout)
+	}
 	stdout, _, err = run(t, "explain", "-o", "json", "flag", "provided", "but", "not", "defined:", "-debug")
 	if jsonErr := json.Unmarshal([]byte(stdout), &rows); err != nil || jsonErr != nil || len(rows) != 1 || rows[0].ID != "etcd-log-flag" {
 		t.Errorf("%v, %v\n%s", err, jsonErr, stdout)

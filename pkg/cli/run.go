@@ -34,10 +34,9 @@ type runner struct {
 	noProbe bool
 	// planFile is the file of a saved plan, and typed are the flags as they were given, then as the plan brings them.
 	planFile string
-	// applied is set where the plan is the command's argument.
-	applied bool
-	// save is the file that the plan is written to.
-	save string
+	// applied is set where the plan is the command's argument; planText is what was read of it, if it could be read.
+	applied  bool
+	planText []byte
 	// verb is "etcd" for its commands; empty for those of the cluster.
 	verb  string
 	typed *pflag.FlagSet
@@ -45,6 +44,8 @@ type runner struct {
 	report report.Report
 	empty  bool
 	stream *event.Lines
+	// shown is the view, while there is one beside the stream.
+	shown ui.View
 }
 
 // run goes the whole way and writes the report, whatever happens on it.
@@ -88,11 +89,11 @@ func (r *runner) upgrade(ctx context.Context) error {
 			warn(err.Error()) // completion does without
 		}
 	}
+	r.streamPlan()
 	if stale, ok := errors.AsType[*upgrade.StaleError](err); ok {
 		return r.explainStale(v, stale)
 	}
 	r.showPlan(v, p)
-	r.streamPlan()
 	if err != nil {
 		return err
 	}
@@ -240,7 +241,8 @@ func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outc
 		report.StateNow(context.WithoutCancel(ctx), w, client)
 		more()
 	}
-	for _, row := range known(o) {
+	r.report.Explanations = known(o)
+	for _, row := range r.report.Explanations {
 		fmt.Fprintf(w, "\n%s says of this: %s\n  fix: %s\n  see: %s\n", row.ID, row.Cause, row.Fix, row.Source)
 	}
 	fmt.Fprintf(w, "\nto go on:   %s\nto give up: kubectl upgrade abort (see docs/undo.md)\n", r.report.Next)
@@ -280,11 +282,20 @@ func (r *runner) command() string {
 		return r.withoutPlan(r.runVerb(), "plan")
 	}
 	words := []string{"kubectl", "upgrade"}
-	for _, a := range r.in.Args {
+	for i, a := range r.in.Args {
+		switch {
+		case strings.HasPrefix(a, "--token="):
+			a = "--token=" + hidden
+		case i > 0 && r.in.Args[i-1] == "--token":
+			a = hidden
+		}
 		words = append(words, quote(a))
 	}
 	return strings.Join(words, " ")
 }
+
+// hidden stands for the operator's token: the command is kept in the cluster, and in reports that are passed on.
+const hidden = "TOKEN"
 
 // quote writes a word as a shell takes it.
 func quote(word string) string {

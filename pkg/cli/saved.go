@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/report"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
 )
@@ -23,9 +24,12 @@ func (r *runner) loadPlan() (*plan.Plan, error) {
 	if r.planFile == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(r.planFile)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.planSource(), err)
+	text := r.planText
+	if text == nil {
+		var err error
+		if text, err = os.ReadFile(r.planFile); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.planSource(), err)
+		}
 	}
 	p, err := plan.Read(text, r.kind())
 	if err != nil {
@@ -72,7 +76,7 @@ func (r *runner) keepPlan(v ui.View) error {
 	}
 	text, err := json.MarshalIndent(r.report.Plan, "", "  ")
 	if err == nil {
-		err = os.WriteFile(r.save, append(text, '\n'), 0o644)
+		err = report.Replace(r.save, append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("--save: %w", err)
@@ -157,15 +161,24 @@ func (r *runner) explainStale(v ui.View, stale *upgrade.StaleError) error {
 // saved plan brought.
 func (r *runner) withoutPlan(command string, except ...string) string {
 	words := append([]string{"kubectl", "upgrade"}, strings.Fields(command)...)
-	r.typed.Visit(func(f *pflag.Flag) {
-		value := f.Value.String()
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			value = strings.Join(list.GetSlice(), ",")
-		}
-		if f.Value.String() == f.DefValue || slices.Contains(except, f.Name) {
+	// A flag that "apply" hands on was set, but not in this set.
+	r.typed.VisitAll(func(f *pflag.Flag) {
+		if !f.Changed || f.Value.String() == f.DefValue || slices.Contains(except, f.Name) {
 			return
 		}
-		words = append(words, quote("--"+f.Name+"="+value))
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+			if f.Value.Type() != "stringArray" { // such as --report, which takes a comma for a part of the name
+				values = []string{strings.Join(values, ",")}
+			}
+		}
+		if f.Name == "token" {
+			values = []string{hidden}
+		}
+		for _, v := range values {
+			words = append(words, quote("--"+f.Name+"="+v))
+		}
 	})
 	return strings.Join(words, " ")
 }

@@ -111,20 +111,26 @@ func Decode(text []byte) (Event, error) {
 	return nil, nil
 }
 
+// backlog is how many lines may wait for a reader that pauses, as a pager does.
+const backlog = 1 << 16
+
 // Lines writes events as JSON, one a line. After the first line that cannot be written it writes no other: a stream with a hole tells lies.
 type Lines struct {
 	failed func(error)
+	queue  chan []byte
+	done   chan struct{}
 
-	mu   sync.Mutex
-	w    io.Writer
-	dead bool
+	mu sync.Mutex
+	// dead is set when nothing is queued any more, and told when the reason was told.
+	dead, told bool
 	// waits are what is waited for now, by step; that outside of any step is at "".
 	waits map[string]string
 }
 
 // NewLines begins a stream with the line that tells its version. That it cannot be written any more is told once.
 func NewLines(w io.Writer, now time.Time, failed func(error)) *Lines {
-	l := &Lines{w: w, failed: failed, waits: map[string]string{}}
+	l := &Lines{failed: failed, queue: make(chan []byte, backlog), done: make(chan struct{}), waits: map[string]string{}}
+	go l.drain(w)
 	l.write(line{Type: streamType, Time: now, Version: StreamVersion})
 	return l
 }
@@ -167,6 +173,15 @@ func (l *Lines) Document(now time.Time, name string, document any) {
 	l.write(json.RawMessage(fmt.Sprintf(`{"type":%q,"time":%q,%q:%s}`, name, now.Format(time.RFC3339Nano), name, text)))
 }
 
+// Close ends the stream, and waits until all of it is written.
+func (l *Lines) Close() {
+	l.mu.Lock()
+	l.dead = true
+	l.mu.Unlock()
+	close(l.queue)
+	<-l.done
+}
+
 func (l *Lines) write(v any) {
 	text, err := json.Marshal(v)
 	l.mu.Lock()
@@ -175,10 +190,38 @@ func (l *Lines) write(v any) {
 		return
 	}
 	if err == nil {
-		_, err = l.w.Write(append(text, '\n'))
+		select {
+		case l.queue <- append(text, '\n'):
+			return
+		default:
+			err = fmt.Errorf("their reader is %d lines behind", backlog)
+		}
 	}
-	if err != nil {
-		l.dead = true
-		l.failed(fmt.Errorf("write events: %w", err))
+	l.die(err)
+}
+
+// drain writes what is queued, so that no step waits for a reader.
+func (l *Lines) drain(w io.Writer) {
+	defer close(l.done)
+	var err error
+	for text := range l.queue {
+		if err != nil {
+			continue
+		}
+		if _, err = w.Write(text); err != nil {
+			l.mu.Lock()
+			l.die(err)
+			l.mu.Unlock()
+		}
 	}
+}
+
+// die is called with the lock held.
+func (l *Lines) die(err error) {
+	l.dead = true
+	if l.told {
+		return
+	}
+	l.told = true
+	l.failed(fmt.Errorf("write events: %w", err))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"strings"
@@ -33,6 +34,7 @@ func TestLinesCanBeReadAgain(t *testing.T) {
 		}
 		l.Emit(e)
 	}
+	l.Close()
 	var got []Event
 	for text := range bytes.Lines(b.Bytes()) {
 		e, err := Decode(text)
@@ -83,6 +85,7 @@ func TestLinesTellAWaitOnce(t *testing.T) {
 	} {
 		l.Emit(e)
 	}
+	l.Close()
 	if got := strings.Count(b.String(), "waiting\""); got != 5 {
 		t.Errorf("%d lines of waits, want 5:\n%s", got, &b)
 	}
@@ -97,9 +100,27 @@ func TestLinesEndAtTheFirstThatIsLost(t *testing.T) {
 	w := &broken{}
 	l := NewLines(w, now, func(err error) { told = append(told, err) })
 	l.Emit(StepStarted{now, "s"})
+	l.Close()
 	if len(told) != 1 || w.writes != 1 || !strings.Contains(fmt.Sprint(told), "nobody reads") {
 		t.Errorf("%d writes, told %v; want one of each", w.writes, told)
 	}
+}
+
+// TestLinesWaitForNoReader: a pager that shows the first page keeps no step from going on. One that never goes on loses the stream.
+func TestLinesWaitForNoReader(t *testing.T) {
+	reader, writer := io.Pipe()
+	var told []error
+	l := NewLines(writer, now, func(err error) { told = append(told, err) })
+	for range backlog + 2 {
+		l.Emit(StepOutput{now, "s", "x"})
+	}
+	if len(told) != 1 || !strings.Contains(told[0].Error(), "behind") {
+		t.Errorf("told %v", told)
+	}
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
 }
 
 // TestEventsAreDocumented holds docs/events.md against the code, both ways.

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
@@ -26,13 +27,27 @@ type Row struct {
 }
 
 // Rows are all there are, by who says it and by ID.
-func Rows() []Row {
+func Rows() []Row { return slices.Clone(rows()) }
+
+// rows are made once: the lines of a whole log may be looked for in them.
+var rows = sync.OnceValue(func() []Row {
 	out := slices.Concat(
 		from("preflight", clusterFindings, hostFindings, drainFindings, runFindings, etcdFindings, pairingFindings, hazards()),
 		from("etcd", etcdLines), from("kubelet", kubeletLines), from("kubeadm", kubeadmLines), releases())
 	slices.SortStableFunc(out, func(a, b Row) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.ID, b.ID)) })
 	return out
-}
+})
+
+// lowered are the rows' lines in lower case.
+var lowered = sync.OnceValue(func() map[string][]string {
+	out := map[string][]string{}
+	for _, r := range rows() {
+		for _, l := range r.Lines {
+			out[r.ID] = append(out[r.ID], strings.ToLower(l))
+		}
+	}
+	return out
+})
 
 func from(who string, tables ...[]Row) []Row {
 	out := slices.Concat(tables...)
@@ -78,7 +93,7 @@ func condition(h knowledge.Hazard) string {
 // Find gives the rows that explain a text: the row of an ID, or those whose lines are in the text. A finding may be given as it is printed,
 // with its ID in brackets. The row that says most of the text comes first.
 func Find(text string) []Row {
-	rows := Rows()
+	rows, lines := rows(), lowered()
 	id := strings.TrimSpace(text)
 	if _, rest, ok := strings.Cut(text, "["); ok {
 		if in, _, ok := strings.Cut(rest, "]"); ok && slices.ContainsFunc(rows, func(r Row) bool { return r.ID == in }) {
@@ -92,8 +107,8 @@ func Find(text string) []Row {
 		if r.ID == id {
 			return []Row{r}
 		}
-		for _, l := range r.Lines {
-			if n := covers(strings.ToLower(l), low); n > length[r.ID] {
+		for _, l := range lines[r.ID] {
+			if n := covers(l, low); n > length[r.ID] {
 				length[r.ID] = n
 			}
 		}
@@ -122,7 +137,7 @@ func covers(line, text string) int {
 // Near gives IDs that have a word of the text in them, for one that is nobody's.
 func Near(text string) []string {
 	var out []string
-	for _, r := range Rows() {
+	for _, r := range rows() {
 		if slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(text), func(c rune) bool { return c == ' ' || c == '-' }), func(w string) bool {
 			return len(w) > 2 && strings.Contains(r.ID, w)
 		}) {

@@ -122,6 +122,10 @@ func (s Step) server() string {
 // judgeV2 says whether the keys of the v2 API are the data. What would be lost is refused, unless it is allowed.
 func judgeV2(i *datadir.Info, to string, drop bool, p *Plan) (convert bool, err error) {
 	v := i.V2
+	if db := i.Database; i.Version == "2.3" && db != nil && db.Keys > 0 {
+		return false, refuse("etcd 2.3 has never served the %d keys of the v3 API that are in %s: either its preview (--experimental-v3demo) has written them, in a format of its own, "+
+			"or etcdctl migrate has copied those of the v2 API; move that file away, and the keys of the v2 API are migrated", db.Keys, "member/snap/db")
+	}
 	var foreign []string
 	for _, prefix := range slices.Sorted(maps.Keys(v.Prefixes)) {
 		if prefix != datadir.Prefix {

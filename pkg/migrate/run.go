@@ -49,7 +49,9 @@ type Result struct {
 	Leases     int           `json:"leases"`
 	Hash       string        `json:"hash,omitempty"`
 	Duration   time.Duration `json:"duration"`
-	Steps      []Timing      `json:"steps,omitempty"`
+	// Read is how long it took to read what was there.
+	Read  time.Duration `json:"read"`
+	Steps []Timing      `json:"steps,omitempty"`
 }
 
 // Timing is how long a step took.
@@ -81,10 +83,12 @@ func Migrate(ctx context.Context, o Options) (*Result, error) {
 		o.Log.Info("nothing to migrate: the directory is empty")
 		return &Result{Plan: &Plan{To: to}, Version: o.To}, o.Dir.WriteVersionFile(versionText(bins, o.To, to))
 	}
+	reading := time.Now()
 	info, err := datadir.Inspect(o.Dir)
 	if err != nil {
 		return nil, err
 	}
+	read := time.Since(reading)
 	p, err := plan(info, to, o, bins)
 	if err != nil {
 		return nil, err
@@ -92,7 +96,7 @@ func Migrate(ctx context.Context, o Options) (*Result, error) {
 	for _, n := range p.Notes {
 		o.Log.Warn(n)
 	}
-	m := &migration{Options: o, work: work, plan: p, result: &Result{Plan: p, Version: to}}
+	m := &migration{Options: o, work: work, plan: p, result: &Result{Plan: p, Version: to, Read: read}}
 	if len(p.Steps) > 0 {
 		if err := m.run(ctx, info, versionText(bins, o.To, to)); err != nil {
 			return nil, err
@@ -220,7 +224,7 @@ func (m *migration) step(ctx context.Context, s Step, info *datadir.Info) error 
 		m.reference, err = convert(info, dir, s.Minor, time.Now(), m.keysWritten(info.V2.Keys))
 		return err
 	case Rebase:
-		now, err := datadir.Inspect(dir)
+		now, err := datadir.Outline(dir)
 		if err != nil {
 			return err
 		}

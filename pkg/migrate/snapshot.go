@@ -45,23 +45,39 @@ func Save(ctx context.Context, o Options, file string) (*Manifest, error) {
 		return nil, err
 	}
 	defer release()
-	info, err := datadir.Inspect(o.Dir)
-	if err != nil {
+	if _, err := os.Stat(file); err == nil {
+		return nil, refuse("%s is there already", file)
+	}
+	// The log is read while the database is copied: mostly it has nothing that the database has not.
+	part := file + ".part"
+	defer os.Remove(part)
+	var c *copied
+	var copying errgroup.Group
+	copying.Go(func() (err error) {
+		if _, err := os.Stat(o.Dir.DB()); errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		c, err = copyDB(o.Dir, part)
+		return err
+	})
+	info, err := datadir.Outline(o.Dir)
+	if err := cmp.Or(err, copying.Wait()); err != nil {
 		return nil, err
 	}
 	if info.Database == nil {
 		return nil, refuse("etcd %s keeps no database that a snapshot could be made of: migrate it, or copy the directory", info.Version)
 	}
-	from := o.Dir
 	if behind(info) {
 		m := &migration{Options: o, work: work}
 		if err := m.catchUp(ctx, info); err != nil {
 			return nil, err
 		}
 		defer work.Discard() //nolint:errcheck // the next one throws it away
-		from = work.Dir()
+		if c, err = copyDB(work.Dir(), part); err != nil {
+			return nil, err
+		}
 	}
-	return write(from, info, file)
+	return c.finish(info, part, file)
 }
 
 // behind says whether something is in the log and not in the database: the member was killed.
@@ -98,26 +114,30 @@ func (m *migration) catchUp(ctx context.Context, info *datadir.Info) error {
 	})
 }
 
-// write copies the database with its sum behind it, and renames it when it is whole.
-func write(from datadir.Dir, info *datadir.Info, file string) (*Manifest, error) {
-	if _, err := os.Stat(file); err == nil {
-		return nil, refuse("%s is there already", file)
-	}
-	// The database is read twice at once: as it is, and for what is in it.
-	var db *datadir.Database
+// copied is a copy of a database with its sum behind it.
+type copied struct {
+	sum  []byte
+	size int64
+	db   *datadir.Database
+}
+
+// copyDB reads the database twice at once: as it is, and for what is in it.
+func copyDB(from datadir.Dir, to string) (*copied, error) {
+	c := &copied{}
 	var reading errgroup.Group
 	reading.Go(func() (err error) {
-		db, err = datadir.ReadDB(from.DB())
+		c.db, err = datadir.ReadDB(from.DB())
 		return err
 	})
-	part := file + ".part"
-	defer os.Remove(part)
-	sum, size, err := writeSummed(part, from.DB())
-	if err := cmp.Or(reading.Wait(), err); err != nil {
-		return nil, err
-	}
-	m := &Manifest{SHA256: hex.EncodeToString(sum), Size: size, Version: info.Version, ClusterID: info.ClusterID, Created: time.Now().UTC().Truncate(time.Second)}
-	m.take(db)
+	var err error
+	c.sum, c.size, err = writeSummed(to, from.DB())
+	return c, cmp.Or(reading.Wait(), err)
+}
+
+// finish writes the manifest, and renames the copy, which is whole.
+func (c *copied) finish(info *datadir.Info, part, file string) (*Manifest, error) {
+	m := &Manifest{SHA256: hex.EncodeToString(c.sum), Size: c.size, Version: info.Version, ClusterID: info.ClusterID, Created: time.Now().UTC().Truncate(time.Second)}
+	m.take(c.db)
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("save snapshot: %w", err)

@@ -50,6 +50,9 @@ func Read(saved []byte, kind string) (*Plan, error) {
 	if p.Kind != kind {
 		return nil, fmt.Errorf("read plan: its kind is %q, want %q", p.Kind, kind)
 	}
+	if kind == EtcdKind && p.Etcd == nil {
+		return nil, errors.New("read plan: it has nothing about etcd")
+	}
 	have := p.Digest
 	if err := p.seal(); err != nil {
 		return nil, err

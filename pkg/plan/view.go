@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ func (b *builder) components() []Component {
 	c, to := b.in.Cluster, b.to.String()
 	var out []Component
 	add := func(name, target string, current []string) {
-		slices.Sort(current)
+		slices.SortFunc(current, byVersion)
 		if current = slices.Compact(current); len(current) > 0 {
 			out = append(out, Component{name, current, target})
 		}
@@ -58,6 +59,16 @@ func (b *builder) components() []Component {
 		add(a.Name, target, []string{tagOf(a.Image)})
 	}
 	return out
+}
+
+// byVersion puts tags in the order of the versions that they are, and others by letter.
+func byVersion(a, b string) int {
+	va, errA := version.Parse(a)
+	vb, errB := version.Parse(b)
+	if errA != nil || errB != nil {
+		return cmp.Compare(a, b)
+	}
+	return va.Compare(vb)
 }
 
 // etcdAfter is the release that kubeadm leaves etcd at.

@@ -83,14 +83,7 @@ func WriteState(w io.Writer, s *State) {
 	t := printers.GetNewTabWriter(w)
 	fmt.Fprintln(t, "NODE\tREADY\tSCHEDULING\tKUBELET\tCONTROL PLANE")
 	for _, n := range s.Nodes {
-		ready, scheduling := "yes", "enabled"
-		if !n.Ready {
-			ready = "no"
-		}
-		if !n.Schedulable {
-			scheduling = "cordoned"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", n.Name, ready, scheduling, n.Kubelet, components(n.ControlPlane))
+		fmt.Fprintln(t, strings.Join(n.cells(), "\t"))
 	}
 	t.Flush()
 	words := make([]string, 0, len(s.Mixed))
@@ -108,6 +101,18 @@ func WriteState(w io.Writer, s *State) {
 	default:
 		fmt.Fprintf(w, "\nEverything is at %s.\n", strings.Join(words, ""))
 	}
+}
+
+// cells is the node's line of a table: its name, whether it is Ready and takes pods, its kubelet, its control plane.
+func (n NodeState) cells() []string {
+	ready, scheduling := "yes", "enabled"
+	if !n.Ready {
+		ready = "no"
+	}
+	if !n.Schedulable {
+		scheduling = "cordoned"
+	}
+	return []string{n.Name, ready, scheduling, n.Kubelet.String(), components(n.ControlPlane)}
 }
 
 // components writes one version where all are the same, else each with its name.

@@ -49,36 +49,44 @@ func EtcdPlan(w io.Writer, c *cluster.Cluster, p *plan.Plan) {
 func EtcdMembers(w io.Writer, e *cluster.Etcd) {
 	fmt.Fprintln(w)
 	t := printers.GetNewTabWriter(w)
-	fmt.Fprintln(t, "MEMBER\tNODE\tRUN AS\tVERSION\tROLE\tDATABASE\tSTATE")
+	fmt.Fprintln(t, strings.ToUpper(strings.Join(memberColumns(), "\t")))
 	for _, m := range e.Members {
-		as := "-"
-		if m.Process != nil {
-			as = string(m.Process.Run)
-			if m.Process.Unit != "" {
-				as = m.Process.Unit
-			}
-		}
-		role := "follower"
-		switch {
-		case m.Leader:
-			role = "leader"
-		case m.Learner:
-			role = "learner"
-		}
-		v := "-"
-		if !m.Version.IsZero() {
-			v = m.Version.Bare()
-		}
-		state := "ok"
-		switch {
-		case m.Error != "":
-			state, role = m.Error, "-"
-		case len(m.Alarms) > 0:
-			state = "alarm " + strings.Join(m.Alarms, ", ")
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", printers.EscapeTerminal(m.Name), orDash(m.Node), as, v, role, size(m.DBSize), printers.EscapeTerminal(state))
+		fmt.Fprintln(t, printers.EscapeTerminal(strings.Join(memberCells(m), "\t")))
 	}
 	t.Flush()
+}
+
+func memberColumns() []string {
+	return []string{"member", "node", "run as", "version", "role", "database", "state"}
+}
+
+func memberCells(m cluster.EtcdMember) []string {
+	as := "-"
+	if m.Process != nil {
+		as = string(m.Process.Run)
+		if m.Process.Unit != "" {
+			as = m.Process.Unit
+		}
+	}
+	role := "follower"
+	switch {
+	case m.Leader:
+		role = "leader"
+	case m.Learner:
+		role = "learner"
+	}
+	v := "-"
+	if !m.Version.IsZero() {
+		v = m.Version.Bare()
+	}
+	state := "ok"
+	switch {
+	case m.Error != "":
+		state, role = m.Error, "-"
+	case len(m.Alarms) > 0:
+		state = "alarm " + strings.Join(m.Alarms, ", ")
+	}
+	return []string{m.Name, orDash(m.Node), as, v, role, size(m.DBSize), state}
 }
 
 // size writes bytes as an operator compares them.

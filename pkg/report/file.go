@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,25 +19,36 @@ func WriteFile(path string, r *Report) error {
 	if err != nil {
 		return err
 	}
-	next, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err := Replace(path, text); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+// Replace puts a whole file in place.
+func Replace(path string, text []byte) error {
+	next := path + ".part"
+	err := os.WriteFile(next, text, 0o644) // less where the user's umask says so: it may name every node
+	if err == nil {
+		err = os.Rename(next, path)
+	}
+	if err != nil {
+		_ = os.Remove(next)
+	}
+	return err
+}
+
+// Replaceable tells whether Replace would succeed, as far as that can be known before.
+func Replaceable(path string) error {
+	if at, err := os.Stat(path); err == nil && at.IsDir() {
+		return fmt.Errorf("%s is a folder", path)
+	}
+	next := path + ".part"
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(next.Name())
-	_, err = next.Write(text)
-	if closeErr := next.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Chmod(next.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(next.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	return errors.Join(f.Close(), os.Remove(next))
 }
 
 // Encode gives a report in a format.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"time"
 )
 
 //go:embed page.html.tmpl
@@ -16,9 +17,8 @@ func HTML(w io.Writer, r *Report) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"bare":  func(v interface{ Bare() string }) string { return v.Bare() },
 		"round": round,
-		"time":  func(g Gap) string { return g.Start.UTC().Format("15:04:05") },
+		"time":  func(g Gap) string { return g.Start.UTC().Format(time.TimeOnly) },
 		"px":    func(f float64) string { return fmt.Sprintf("%.1f", f) },
-		"half":  func(n int) int { return n / 2 },
 	}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("read template of the report: %w", err)

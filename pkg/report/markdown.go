@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // Markdown writes a report for places that show Markdown, such as tickets and merge requests.
@@ -24,6 +25,10 @@ func Markdown(w io.Writer, r *Report) {
 			return []string{c.Name, c.Role, c.State, c.Took, c.Cordoned, fmt.Sprint(c.Pods), what}
 		})
 	}
+	for _, t := range p.Tables {
+		fmt.Fprintf(w, "\n## %s\n\n", t.Title)
+		rows(w, t.Head, t.Rows, func(cells []string) []string { return cells })
+	}
 	if p.Etcd != nil {
 		etcdMarkdown(w, p.Etcd)
 	}
@@ -32,7 +37,7 @@ func Markdown(w io.Writer, r *Report) {
 		if len(p.Probe.Gaps) > 0 {
 			fmt.Fprintln(w)
 			rows(w, []string{"at (UTC)", "for", "during", "error"}, p.Probe.Gaps, func(g Gap) []string {
-				return []string{g.Start.UTC().Format("15:04:05"), round(g.Took), strings.Join(g.Steps, ", "), g.Error}
+				return []string{g.Start.UTC().Format(time.TimeOnly), round(g.Took), strings.Join(g.Steps, ", "), g.Error}
 			})
 		}
 	}
@@ -49,13 +54,19 @@ func Markdown(w io.Writer, r *Report) {
 		if i == 0 {
 			fmt.Fprint(w, "\n## Changed files\n")
 		}
-		fmt.Fprintf(w, "\n%s of %s on %s, for %s:\n\n%s", f.Path, f.Member, f.Node, f.To.Bare(), fenced(f.Diff))
+		fmt.Fprintf(w, "\n%s of %s on %s, for %s:\n\n%s", inline(f.Path), inline(f.Member), inline(f.Node), f.To.Bare(), fenced(f.Diff))
 	}
 	if len(p.Steps) > 0 {
 		fmt.Fprint(w, "\n## Steps\n\n")
 		rows(w, []string{"begun (UTC)", "node", "step", "state", "time"}, p.Steps, func(s done) []string {
 			return []string{s.Start, s.Node, s.Title, strings.TrimSuffix(string(s.State)+": "+s.Error, ": "), s.Took}
 		})
+	}
+	for _, l := range p.Lists {
+		fmt.Fprintf(w, "\n## %s\n\n", l.Title)
+		for _, item := range l.Items {
+			fmt.Fprintf(w, "- %s\n", inline(item))
+		}
 	}
 	for i, b := range p.Back {
 		if i == 0 {
@@ -76,7 +87,14 @@ func etcdMarkdown(w io.Writer, d *EtcdDone) {
 		fmt.Fprintf(w, "\nAt %s all members agreed at revision %d: hash `%s`.\n", a.Version.Bare(), a.Revision, a.Hash)
 	}
 	for _, s := range d.Snapshots {
-		fmt.Fprintf(w, "\nSnapshot `%s` on node %s: %d bytes, revision %d, %d keys, sha256 `%s`\n", s.Path, s.Node, s.Size, s.Revision, s.Keys, s.SHA256)
+		fmt.Fprintf(w, "\nSnapshot `%s` on node %s: %d bytes, revision %d, %d keys, sha256 `%s`", s.Path, s.Node, s.Size, s.Revision, s.Keys, s.SHA256)
+		if s.Hash != "" {
+			fmt.Fprintf(w, ", keys and values `%s`", s.Hash)
+		}
+		if s.Verified {
+			fmt.Fprint(w, ", restored and served once to check it")
+		}
+		fmt.Fprintln(w)
 	}
 	for _, f := range d.Downloads {
 		fmt.Fprintf(w, "\nCopy on the operator's machine: `%s`\n", f)

@@ -20,10 +20,10 @@ type page struct {
 	// Good is set when everything that was asked for is so.
 	Good     bool
 	Error    string
-	Next     string
 	Facts    []fact
-	Reasons  []string
 	Nodes    []changed
+	Tables   []table
+	Lists    []list
 	Etcd     *EtcdDone
 	Files    []plan.EtcdChange
 	Timeline *timeline
@@ -50,18 +50,29 @@ type done struct {
 	State                               event.State
 }
 
+// table and list are parts that need no form of their own.
+type table struct {
+	ID, Title string
+	Head      []string
+	Rows      [][]string
+}
+
+type list struct {
+	ID, Title string
+	Items     []string
+}
+
 // advice is one way back or on.
 type advice struct{ What, Command string }
 
 func newPage(r *Report) page {
-	p := page{Title: title(r), Result: r.Result, Good: r.ExitCode == 0, Error: r.Error, Next: r.Next, Findings: r.Findings, Probe: r.Probe, Etcd: r.Etcd, Back: back(r)}
+	p := page{Title: title(r), Result: r.Result, Good: r.ExitCode == 0, Error: r.Error, Findings: r.Findings, Probe: r.Probe, Etcd: r.Etcd, Back: back(r)}
 	p.Facts = facts(r)
 	p.Nodes = changes(r)
-	if r.Plan != nil {
-		p.Reasons = r.Plan.Reasons
-		if r.Plan.Etcd != nil {
-			p.Files = r.Plan.Etcd.Changes
-		}
+	p.Tables = tables(r)
+	p.Lists = lists(r)
+	if r.Plan != nil && r.Plan.Etcd != nil {
+		p.Files = r.Plan.Etcd.Changes
 	}
 	planned := stepsOf(r.Plan)
 	for _, s := range r.Steps {
@@ -73,6 +84,43 @@ func newPage(r *Report) page {
 	}
 	p.Timeline = newTimeline(r, planned)
 	return p
+}
+
+func tables(r *Report) []table {
+	var all []table
+	if r.Plan != nil {
+		t := table{ID: "components", Title: "Components", Head: []string{"Component", "Before", "After"}}
+		for _, c := range r.Plan.Components {
+			t.Rows = append(t.Rows, []string{c.Name, strings.Join(c.Current, ", "), c.Target})
+		}
+		all = append(all, t)
+	}
+	members := table{ID: "members", Title: "Members of etcd", Head: memberColumns()}
+	for _, m := range r.Members {
+		members.Rows = append(members.Rows, memberCells(m))
+	}
+	state := table{ID: "state", Title: "The cluster now", Head: []string{"Node", "Ready", "Scheduling", "Kubelet", "Control plane"}}
+	if r.State != nil {
+		for _, n := range r.State.Nodes {
+			state.Rows = append(state.Rows, n.cells())
+		}
+	}
+	known := table{ID: "explanations", Title: "What is known of this failure", Head: []string{"", "Cause", "Fix", "Source"}}
+	for _, e := range r.Explanations {
+		known.Rows = append(known.Rows, []string{e.ID, e.Cause, e.Fix, e.Source})
+	}
+	return slices.DeleteFunc(append(all, members, state, known), func(t table) bool { return len(t.Rows) == 0 })
+}
+
+func lists(r *Report) []list {
+	var all []list
+	if r.Plan != nil {
+		all = append(all, list{"expect", "What to expect", r.Plan.Disruption}, list{"reasons", "Why so", r.Plan.Reasons})
+	}
+	if r.State != nil {
+		all = append(all, list{"skew", "Outside of the version skew policy of Kubernetes", r.State.OutsideSkew})
+	}
+	return slices.DeleteFunc(all, func(l list) bool { return len(l.Items) == 0 })
 }
 
 func title(r *Report) string {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
@@ -33,13 +34,14 @@ const evil = `<script>alert(1)</script>|"` + "`"
 // stopped is a run that upgraded w-1 and failed in the drain of w-2, with one gap of the API.
 func stopped() *Report {
 	p := &plan.Plan{Kind: plan.UpgradeKind, From: from, To: to, Path: []version.Version{to}, Digest: "sha256:1", Cluster: plan.ClusterRef{UID: "uid", Server: "https://10.0.0.1:6443", Context: evil},
-		Reasons: []string{"cp-1 goes first"}}
+		Reasons: []string{"cp-1 goes first"}, Etcd: &plan.EtcdPlan{Changes: []plan.EtcdChange{{Node: "cp-1", Member: evil, Path: "/etc/kubernetes/manifests/etcd.yaml", To: to, Diff: "-a\n+b\n"}}}}
 	ph := plan.Phase{ID: "1.34/nodes/w-1", Title: "Workers"}
 	r := &Report{APIVersion: plan.APIVersion, Kind: "ClusterUpgradeReport", ExitCode: 3, Result: "stopped", Error: "step w-2/drain: " + evil, Next: "kubectl upgrade cluster --to v1.34.4",
 		From: from, To: to, Plan: p, Started: began, Took: plan.Duration(5 * time.Minute),
 		Findings: []preflight.Finding{{ID: "capacity", Severity: preflight.Warning, Object: `node "w-1"`, Message: evil, Fix: "add a node", Link: "https://kubernetes.io/x"}},
 		Probe:    &Probe{Requests: 100, Failed: 3, Longest: plan.Duration(1500 * time.Millisecond), Gaps: []Gap{{Start: began.Add(30 * time.Second), Took: plan.Duration(1500 * time.Millisecond), Steps: []string{"w-1/kubelet"}, Error: "refused"}}},
 		Etcd:     &EtcdDone{Snapshots: []hostaction.Snapshot{{Node: "cp-1", Path: "/var/lib/etcd-backup/x.db", Size: 7, SHA256: strings.Repeat("ab", 32), Hash: "deadbeef", Verified: true}}}}
+	r.Members = []cluster.EtcdMember{{Name: evil, Node: "cp-1", Leader: true, EtcdStatus: cluster.EtcdStatus{Version: version.MustParse("v3.6.11"), Alarms: []string{"NOSPACE"}}}}
 	at := began
 	for _, n := range []string{"w-1", "w-2"} {
 		p.Nodes = append(p.Nodes, plan.NodeSummary{Name: n, Role: "worker", Kubelet: from, Evicted: []string{"shop/db-0"},
@@ -81,6 +83,7 @@ func TestHTMLTellsEverything(t *testing.T) {
 		`class="c-drain"`, `class="c-failed"`, `class="c-gap"`, `class="c-cordoned"`, "longest gap 1.5s", "capacity", "add a node", `href="https://kubernetes.io/x"`,
 		strings.Repeat("ab", 32), "deadbeef", "restored and served once", "kubectl upgrade cluster --to v1.34.4", "kubectl upgrade abort",
 		"kubectl upgrade abort --rollback-node w-1", "kubectl upgrade etcd verify /var/lib/etcd-backup/x.db@cp-1", "cp-1 goes first", "planned:",
+		"<td>cp-1</td><td>-</td><td>3.6.11</td><td>leader</td><td>-</td><td>alarm NOSPACE</td>",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the page does not have %q", want)
@@ -110,8 +113,12 @@ func TestHTMLNeedsAndTrustsNobody(t *testing.T) {
 
 func TestTimelineStaysInItsPicture(t *testing.T) {
 	r := stopped()
+	// The API is probed before the first step and after the last one, too.
+	for _, at := range []time.Duration{-time.Minute, time.Hour} {
+		r.Probe.Gaps = append(r.Probe.Gaps, Gap{Start: began.Add(at), Took: plan.Duration(time.Second), Error: "refused"})
+	}
 	tl := newTimeline(r, stepsOf(r.Plan))
-	if len(tl.Lanes) != 2 || len(tl.Gaps) != 1 || len(tl.Lanes[0].Boxes) != 4 || len(tl.Lanes[1].Boxes) != 2 {
+	if len(tl.Lanes) != 2 || len(tl.Gaps) != 3 || len(tl.Lanes[0].Boxes) != 4 || len(tl.Lanes[1].Boxes) != 2 {
 		t.Fatalf("timeline %+v", tl)
 	}
 	// A node that is not opened again stays marked to the end.
@@ -159,7 +166,7 @@ func TestMarkdown(t *testing.T) {
 	}
 	got := string(text)
 	for _, want := range []string{"# Upgrade v1.33.13 to v1.34.4: stopped\n", "| w-1 | worker | done | 2m0s | 2m0s | 1 | upgrade kubelet 1.33.13-1.1 → 1.34.4-1.1 |",
-		"planned: upgrade kubelet", "sha256 `" + strings.Repeat("ab", 32) + "`", "```\nkubectl upgrade abort\n```", "longest gap 1.5s"} {
+		"planned: upgrade kubelet", "sha256 `" + strings.Repeat("ab", 32) + "`", "```\nkubectl upgrade abort\n```", "longest gap 1.5s", " | cp-1 | - | 3.6.11 | leader | - | alarm NOSPACE |"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}

@@ -50,7 +50,7 @@ func componentTable(w io.Writer, all []plan.Component) {
 	t := printers.GetNewTabWriter(w)
 	fmt.Fprintln(t, "COMPONENT\tCURRENT\tTARGET")
 	for _, c := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", c.Name, printers.EscapeTerminal(strings.Join(c.Current, ", ")), c.Target)
+		fmt.Fprintf(t, "%s\t%s\t%s\n", c.Name, printers.EscapeTerminal(strings.Join(c.Current, ", ")), printers.EscapeTerminal(c.Target))
 	}
 	t.Flush()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/explain"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
@@ -37,6 +38,8 @@ type Report struct {
 	// Etcd is what was done to etcd; Members are as they were found.
 	Etcd    *EtcdDone            `json:"etcd,omitempty"`
 	Members []cluster.EtcdMember `json:"members,omitempty"`
+	// Explanations are what is known of the lines that failed steps ended with.
+	Explanations []explain.Row `json:"explanations,omitempty"`
 	// State is the cluster after an upgrade was given up.
 	State   *State        `json:"state,omitempty"`
 	Started time.Time     `json:"started"`

@@ -94,7 +94,7 @@ func newTimeline(r *Report, planned map[string]plan.Step) *timeline {
 		switch {
 		case kind == plan.Cordon:
 			began[name] = s.Started
-		case kind == plan.Uncordon && !began[name].IsZero():
+		case kind == plan.Uncordon && (s.State == event.Done || s.State == event.Already) && !began[name].IsZero():
 			l.Cordons = append(l.Cordons, cordon(x(began[name]), x(end), l.Y, name, end.Sub(began[name])))
 			delete(began, name)
 		}
@@ -120,7 +120,7 @@ func newTimeline(r *Report, planned map[string]plan.Step) *timeline {
 	return t
 }
 
-// span is from the first step's beginning to the last one's end.
+// span is from the first step's beginning to the last one's end, and the gaps that reach beyond: the API is probed for a little longer.
 func span(r *Report) (from, to time.Time) {
 	for _, s := range r.Steps {
 		if s.Started.IsZero() {
@@ -130,6 +130,17 @@ func span(r *Report) (from, to time.Time) {
 			from = s.Started
 		}
 		if end := s.Started.Add(time.Duration(s.Took)); end.After(to) {
+			to = end
+		}
+	}
+	if from.IsZero() || r.Probe == nil {
+		return from, to
+	}
+	for _, g := range r.Probe.Gaps {
+		if g.Start.Before(from) {
+			from = g.Start
+		}
+		if end := g.Start.Add(time.Duration(g.Took)); end.After(to) {
 			to = end
 		}
 	}

@@ -131,7 +131,7 @@ func TestTreeLeavesNothingBehind(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			term := newTerminal(t, 30+rnd.IntN(60), 4+rnd.IntN(30))
-			view := NewTree(term, term.size, Look{})
+			view := NewTree(term, term.size, Look{}, nil)
 			shape := tree(10)
 			view.Emit(event.RunStarted{Time: time.Now(), Tree: shape})
 			var stay []string

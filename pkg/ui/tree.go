@@ -2,6 +2,7 @@ package ui
 
 import (
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -20,6 +21,8 @@ type Tree struct {
 	done    chan struct{}
 	stopped sync.WaitGroup
 	close   sync.Once
+	// continued tells that the process was stopped, and goes on.
+	continued <-chan os.Signal
 
 	mu     sync.Mutex
 	model  Model
@@ -30,9 +33,10 @@ type Tree struct {
 }
 
 // NewTree starts a tree view on a terminal whose width and height are asked for each picture, since windows get resized.
-func NewTree(w io.Writer, size func() (width, height int), look Look) *Tree {
+// Continued, which may be nil, tells that the process goes on after a Ctrl-Z.
+func NewTree(w io.Writer, size func() (width, height int), look Look, continued <-chan os.Signal) *Tree {
 	t := &Tree{
-		screen: screen{w: w, size: size}, look: look,
+		screen: screen{w: w, size: size}, look: look, continued: continued,
 		tell: narrator{palette: look.Palette}, done: make(chan struct{}),
 	}
 	t.stopped.Go(t.loop)
@@ -84,11 +88,22 @@ func (t *Tree) Close() {
 func (t *Tree) loop() {
 	tick := time.NewTicker(redraw)
 	defer tick.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-t.done:
 			return
+		case <-t.continued:
+			// The shell has written below the picture, which stays where it is: the next one begins further down.
+			t.mu.Lock()
+			t.screen.leave()
+			t.mu.Unlock()
 		case now := <-tick.C:
+			late := now.Sub(last) > 5*redraw
+			last = now
+			if late { // because the process was stopped: what tells so may come a moment later
+				continue
+			}
 			t.mu.Lock()
 			if !t.paused {
 				t.draw(now)

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,7 +13,7 @@ import (
 func TestTreeTakesTheWaitingLineAwayWithoutARun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		term := newTerminal(t, 80, 24)
-		v := NewTree(term, term.size, Look{})
+		v := NewTree(term, term.size, Look{}, nil)
 		v.Emit(event.Waiting{Time: time.Now(), For: "agent on w-1"})
 		time.Sleep(3*time.Second + redraw)
 		if got, want := term.text(), "waiting for agent on w-1  3s"; !strings.HasSuffix(got, want) {
@@ -28,7 +29,7 @@ func TestTreeTakesTheWaitingLineAwayWithoutARun(t *testing.T) {
 func TestTreeFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		term := newTerminal(t, 100, 40)
-		v := NewTree(term, term.size, Look{})
+		v := NewTree(term, term.size, Look{}, nil)
 		v.Emit(event.RunStarted{Time: time.Now(), Tree: tree(1)})
 		v.Emit(event.StepStarted{Time: time.Now(), ID: "prepare/cp-1/images"})
 		v.Emit(event.StepOutput{Time: time.Now(), ID: "prepare/cp-1/images", Line: "E: no space left"})
@@ -56,10 +57,30 @@ func TestTreeFailure(t *testing.T) {
 	})
 }
 
+// After Ctrl-Z and fg, what the shell has written stays, and so does the picture of before.
+func TestTreeGoesOnBelowWhatTheShellWrote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		term := newTerminal(t, 80, 24)
+		continued := make(chan os.Signal, 1)
+		v := NewTree(term, term.size, Look{}, continued)
+		v.Emit(event.RunStarted{Time: time.Now(), Tree: tree(1)})
+		v.Emit(event.StepStarted{Time: time.Now(), ID: "prepare/cp-1/images"})
+		time.Sleep(time.Second - redraw/2)
+		before := term.text()
+		_, _ = term.Write([]byte("[1]+  Stopped\n$ fg\n"))
+		continued <- os.Interrupt // which one it is, the view does not ask
+		time.Sleep(time.Second)
+		if got, want := term.text(), before+"\n[1]+  Stopped\n$ fg\n"; !strings.HasPrefix(got, want) || strings.Count(got, tree(1).Title) != 2 {
+			t.Errorf("screen shows\n%s\nwant it to begin with\n%s\nand one more picture", got, want)
+		}
+		v.Close()
+	})
+}
+
 func TestTreePicturesRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		term := newTerminal(t, 80, 24)
-		v := NewTree(term, term.size, Look{})
+		v := NewTree(term, term.size, Look{}, nil)
 		time.Sleep(time.Minute)
 		if n := term.pictures(); n != 0 {
 			t.Errorf("%d writes with nothing to show", n)

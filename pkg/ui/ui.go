@@ -48,7 +48,7 @@ func New(w io.Writer, o Options) View {
 			return 80, 24
 		}
 		return width, height
-	}, look)
+	}, look, continued())
 }
 
 // live tells whether pictures can be redrawn in place.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/record"
@@ -66,6 +67,9 @@ func (u *Upgrade) PrepareEtcdVerify(ctx context.Context, node, file string) (*Pr
 
 // lookOnly is lookAtEtcd for what does not move anything: it may be done in the middle of an upgrade that was cut short.
 func (u *Upgrade) lookOnly(ctx context.Context, p *Prepared, purpose string) error {
+	if _, err := u.reach(ctx, false); err != nil {
+		return kube.ExplainConnection(u.client.Config, err)
+	}
 	u.anyRun = true
 	_, err := u.lookAtEtcd(ctx, p, purpose)
 	return err

@@ -4,6 +4,7 @@ package etcd
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,5 +96,26 @@ func TestRewrittenFlags(t *testing.T) {
 				t.Errorf("%s does not take %v: %s", c.to, knowledge.Words(got), out)
 			}
 		})
+	}
+}
+
+// TestProfiling starts the servers with the flags that open their debugging pages: some register paths that newer runtimes refuse.
+func TestProfiling(t *testing.T) {
+	t.Parallel()
+	for _, version := range releases[1:] {
+		flags := []string{"--enable-pprof"}
+		if minorOf(version) < "3.5" {
+			flags = append(flags, "--debug")
+		}
+		r := start(t, version, filepath.Join(t.TempDir(), "data"), nil, flags...)
+		resp, err := http.Get(r.Endpoint + "/debug/pprof/cmdline")
+		if err != nil {
+			t.Fatalf("etcd %s: %v", version, err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("etcd %s: %s", version, resp.Status)
+		}
+		r.stop()
 	}
 }

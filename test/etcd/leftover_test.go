@@ -5,8 +5,10 @@ package etcd
 import (
 	"errors"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate"
@@ -125,4 +127,29 @@ func TestUnmigrated(t *testing.T) {
 	if i, err := datadir.Inspect(datadir.Dir(dir)); err != nil || i.Database.Keys != 1 {
 		t.Errorf("%+v, %v", i, err)
 	}
+}
+
+// TestByEtcdctl does not take what etcdctl has made of the keys of 2.3 for more than it is, and says what to do.
+func TestByEtcdctl(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	r := start(t, "2.3.8", dir, nil)
+	fillV2(r)
+	want := r.dumpV2(hidden...)
+	r.stop()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(binDir(t), "etcdctl-3.4.16"), "migrate", "--data-dir", dir)
+	cmd.Env = append(os.Environ(), "ETCDCTL_API=3")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if i := inspect(t, dir); i.Version != "2.3" || i.Database.Keys == 0 {
+		t.Errorf("%s with %d keys", i.Version, i.Database.Keys)
+	}
+	if _, err := migrate.Migrate(t.Context(), options(t, dir, "3.6")); !errors.Is(err, migrate.ErrRefused) || !strings.Contains(err.Error(), "move that file away") {
+		t.Fatal(err)
+	}
+	if err := os.Remove(datadir.Dir(dir).DB()); err != nil {
+		t.Fatal(err)
+	}
+	serves(t, "3.6.16", migrated(t, dir, "3.6", migrate.Auto), want)
 }

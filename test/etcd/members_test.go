@@ -177,7 +177,7 @@ func TestUncommitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.Post(r.Endpoint+"/v2/members", "application/json", strings.NewReader(fmt.Sprintf(`{"peerURLs": ["http://%s"]}`, free[0]))) //nolint:noctx // ends with the server
+	resp, err := http.Post(r.Endpoint+"/v2/members", "application/json", strings.NewReader(fmt.Sprintf(`{"peerURLs": ["http://%s"]}`, free[0])))
 	if err != nil {
 		t.Fatal(err)
 	}

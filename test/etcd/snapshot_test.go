@@ -20,7 +20,7 @@ func TestSnapshot(t *testing.T) {
 			r := start(t, version, dir, nil)
 			fillV3(r)
 			want := r.dumpV3()
-			writeLast(r, &want)
+			writeLast(t, r, dir, &want)
 			r.stopped = true
 			r.Kill()
 			file := filepath.Join(t.TempDir(), "snapshot.db")

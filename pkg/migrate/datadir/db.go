@@ -59,7 +59,23 @@ func (d *Database) Has(key string) bool {
 }
 
 // ReadDB reads a database without writing to it. One in use is an error after a moment.
-func ReadDB(path string) (db *Database, err error) {
+func ReadDB(path string) (*Database, error) {
+	return read(path, func(db *Database, b *bolt.DB, tx *bolt.Tx) error {
+		db.Free = db.Size - used(tx)*int64(b.Info().PageSize)
+		return errors.Join(db.readKeys(tx), db.outline(tx))
+	})
+}
+
+// readOutline leaves out what has to go through all of it.
+func readOutline(path string) (*Database, error) {
+	return read(path, func(db *Database, _ *bolt.DB, tx *bolt.Tx) error { return db.outline(tx) })
+}
+
+func (d *Database) outline(tx *bolt.Tx) error {
+	return errors.Join(d.readMeta(tx), d.readMembers(tx), d.readRest(tx))
+}
+
+func read(path string, into func(*Database, *bolt.DB, *bolt.Tx) error) (db *Database, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a broken file may send bolt out of what is mapped
 	defer func() {                                           // bolt has assertions where a broken file would lead it astray
 		if r := recover(); r != nil {
@@ -80,8 +96,7 @@ func ReadDB(path string) (db *Database, err error) {
 	db = &Database{}
 	err = b.View(func(tx *bolt.Tx) error {
 		db.Size = tx.Size()
-		db.Free = db.Size - used(tx)*int64(b.Info().PageSize)
-		return errors.Join(db.readKeys(tx), db.readMeta(tx), db.readMembers(tx), db.readRest(tx))
+		return into(db, b, tx)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read database %s: %w", path, err)

@@ -67,7 +67,12 @@ type V2 struct {
 const Prefix = "/registry"
 
 // Inspect reads everything. It changes nothing.
-func Inspect(d Dir) (*Info, error) {
+func Inspect(d Dir) (*Info, error) { return inspect(d, ReadDB) }
+
+// Outline reads everything but the keys of the v3 API, which take the longest where there are many.
+func Outline(d Dir) (*Info, error) { return inspect(d, readOutline) }
+
+func inspect(d Dir, readDB func(path string) (*Database, error)) (*Info, error) {
 	if err := d.checkLayout(); err != nil {
 		return nil, err
 	}
@@ -82,10 +87,11 @@ func Inspect(d Dir) (*Info, error) {
 	if i.VersionFile, err = d.ReadVersionFile(); err != nil {
 		return nil, err
 	}
-	if i.Log, err = raftlog.Read(d.WAL(), d.Snap()); err != nil {
+	var early v2.Early
+	if i.Log, err = raftlog.Read(d.WAL(), d.Snap(), raftlog.Consumer{Snapshot: early.Recover, Trim: v2.Trim}); err != nil {
 		return nil, fmt.Errorf("read %s: %w", d, err)
 	}
-	if i.State, err = v2.Replay(i.Log); err != nil {
+	if i.State, err = v2.Replay(i.Log, early); err != nil {
 		return nil, fmt.Errorf("read %s: %w", d, err)
 	}
 	if i.Contents, err = i.State.Contents(); err != nil {
@@ -96,7 +102,7 @@ func Inspect(d Dir) (*Info, error) {
 	i.v2()
 	switch _, err := os.Stat(d.DB()); {
 	case err == nil:
-		if i.Database, err = ReadDB(d.DB()); err != nil {
+		if i.Database, err = readDB(d.DB()); err != nil {
 			return nil, err
 		}
 		// A crash tears off what nobody had used yet. A broken length in the middle looks the same to the reader.
@@ -169,9 +175,6 @@ func (i *Info) detect() error {
 		i.Version, i.Reason = minor(i.V2.ClusterVersion), "cluster version in the v2 store"
 	default:
 		i.Version, i.Reason = "3.0", "there is a database, and no cluster version yet"
-	}
-	if db != nil && i.Version == "2.3" && db.Keys > 0 {
-		return fmt.Errorf("detect version: 2.3 with %d keys of the v3 preview (--experimental-v3demo): their format was never a released one", db.Keys)
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/storage/wal"
@@ -50,25 +49,48 @@ func (l *Log) IndexTerm() uint64 {
 	return l.Snapshot.GetMetadata().GetTerm()
 }
 
+// Consumer is whom a log is read for.
+type Consumer struct {
+	// Snapshot gets the newest snapshot that can be read, which need not be the one that the log goes on from, while the log is still read.
+	Snapshot func(*raftpb.Snapshot)
+	// Trim gives what is needed of an ordinary entry's data: all entries together can be larger than memory.
+	Trim func(data []byte) []byte
+}
+
 // Read reads the log in walDir and the snapshots in snapDir.
-func Read(walDir, snapDir string) (*Log, error) {
+func Read(walDir, snapDir string, c Consumer) (*Log, error) {
 	list, err := segments(walDir)
 	if err != nil {
 		return nil, err
 	}
 	l := &Log{}
+	read := readAhead(snapDir, c.Snapshot)
 	var marks []*walpb.Snapshot
-	if l.Torn, err = scan(list, func(r *walpb.Record) error { return l.head(r, &marks) }); err != nil {
-		return nil, err
-	}
-	start, err := l.choose(snapDir, marks)
+	tail := entries{trim: c.Trim}
+	l.Torn, err = scan(list, func(r *walpb.Record) error {
+		if r.GetType() == wal.EntryType {
+			return tail.add(r)
+		}
+		n := len(marks)
+		if err := l.head(r, &marks); err != nil {
+			return err
+		}
+		for _, m := range marks[n:] {
+			tail.drop(m.GetIndex())
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := l.entries(list, start); err != nil {
-		if len(l.Broken) > 0 {
-			return nil, fmt.Errorf("%w; and snapshot %s cannot be read", err, l.Broken[0])
-		}
+	start, err := l.choose(snapDir, marks, read)
+	if err == nil {
+		err = l.follow(list, tail, start.GetIndex())
+	}
+	if err != nil && len(l.Broken) > 0 {
+		return nil, fmt.Errorf("%w; and snapshot %s cannot be read", err, l.Broken[0])
+	}
+	if err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -107,15 +129,13 @@ func (l *Log) head(r *walpb.Record, marks *[]*walpb.Snapshot) error {
 
 // choose finds the newest whole snapshot that the log knows of. A snapshot file is written before its mark in the log
 // by newer servers and after it by old ones, and a crash can come between the two.
-func (l *Log) choose(snapDir string, marks []*walpb.Snapshot) (*walpb.Snapshot, error) {
-	files, err := filepath.Glob(filepath.Join(snapDir, "*.snap"))
+func (l *Log) choose(snapDir string, marks []*walpb.Snapshot, read reader) (*walpb.Snapshot, error) {
+	files, err := snapFiles(snapDir)
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", snapDir, err)
+		return nil, err
 	}
-	slices.Sort(files)
-	slices.Reverse(files)
 	for _, f := range files {
-		s, err := readSnap(f)
+		s, err := read(f)
 		if err != nil {
 			if errors.Is(err, os.ErrPermission) {
 				return nil, err
@@ -139,37 +159,29 @@ func (l *Log) choose(snapDir string, marks []*walpb.Snapshot) (*walpb.Snapshot, 
 	return nil, fmt.Errorf("%w: no snapshot for what is left of the log in %s", ErrCorrupt, snapDir)
 }
 
-// entries reads what follows the snapshot. An entry replaces those at and behind its index: another leader had come.
-func (l *Log) entries(list []segment, start *walpb.Snapshot) error {
-	from := 0
-	for i, s := range list {
-		if s.index <= start.GetIndex() {
-			from = i
+// follow takes what follows the snapshot. It is read once more when the snapshot is an older one than the newest that the log knows of, or when
+// something is missing: whether that matters depends on where the snapshot is.
+func (l *Log) follow(list []segment, tail entries, start uint64) error {
+	if tail.after > start || tail.gap {
+		from := 0
+		for i, s := range list {
+			if s.index <= start {
+				from = i
+			}
+		}
+		tail = entries{after: start, strict: true, trim: tail.trim}
+		_, err := scan(list[from:], func(r *walpb.Record) error {
+			if r.GetType() != wal.EntryType {
+				return nil
+			}
+			return tail.add(r)
+		})
+		if err != nil {
+			return err
 		}
 	}
-	var all []*raftpb.Entry
-	_, err := scan(list[from:], func(r *walpb.Record) error {
-		if r.GetType() != wal.EntryType {
-			return nil
-		}
-		e := &raftpb.Entry{}
-		if err := proto.Unmarshal(r.GetData(), e); err != nil {
-			return fmt.Errorf("parse entry: %w", err)
-		}
-		if e.GetIndex() <= start.GetIndex() {
-			return nil
-		}
-		at := e.GetIndex() - start.GetIndex() - 1
-		if at > uint64(len(all)) {
-			return fmt.Errorf("entries between %d and %d are missing", start.GetIndex()+uint64(len(all)), e.GetIndex())
-		}
-		all = append(all[:at], e)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	n := 0
+	tail.drop(start)
+	all, n := tail.all, 0
 	for n < len(all) && all[n].GetIndex() <= l.Commit {
 		n++
 	}

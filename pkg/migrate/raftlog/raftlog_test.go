@@ -95,7 +95,9 @@ func (m *member) last() (path string, data []byte) {
 	return path, data[:end]
 }
 
-func (m *member) read() (*Log, error) { return Read(m.wal, m.snap) }
+var consumer = Consumer{Snapshot: func(*raftpb.Snapshot) {}, Trim: func(data []byte) []byte { return data }}
+
+func (m *member) read() (*Log, error) { return Read(m.wal, m.snap, consumer) }
 
 func TestRead(t *testing.T) {
 	m := newMember(t)
@@ -272,7 +274,7 @@ func TestReadMissing(t *testing.T) {
 	if _, err := m.read(); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("a missing file: %v", err)
 	}
-	if _, err := Read(t.TempDir(), m.snap); err == nil {
+	if _, err := Read(t.TempDir(), m.snap, consumer); err == nil {
 		t.Error("no log at all is read")
 	}
 }
@@ -288,7 +290,7 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, "0000000000000000-0000000000000000.wal"), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if l, err := Read(dir, dir); err == nil && l.Index() < l.Commit {
+		if l, err := Read(dir, dir, consumer); err == nil && l.Index() < l.Commit {
 			t.Errorf("ends at %d, before the committed %d", l.Index(), l.Commit)
 		}
 	})

@@ -5,12 +5,50 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"go.etcd.io/etcd/server/v3/etcdserver/api/snap"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
+
+// snapFiles are the snapshots, the newest first.
+func snapFiles(dir string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.snap"))
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	slices.Sort(files)
+	slices.Reverse(files)
+	return files, nil
+}
+
+type reader func(path string) (*raftpb.Snapshot, error)
+
+// readAhead reads the newest snapshot and gives it to use while the log is read: each of them can be hundreds of megabytes.
+func readAhead(dir string, use func(*raftpb.Snapshot)) reader {
+	files, err := snapFiles(dir)
+	if err != nil || len(files) == 0 {
+		return readSnap
+	}
+	var newest *raftpb.Snapshot
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if newest, err = readSnap(files[0]); err == nil {
+			use(newest)
+		}
+	}()
+	return func(path string) (*raftpb.Snapshot, error) {
+		if path != files[0] {
+			return readSnap(path)
+		}
+		<-done
+		return newest, err
+	}
+}
 
 // readSnap reads a snapshot file as etcd's snap.Read does, which keeps three copies of what is often the largest part of a
 // member's data. Here the data is a part of what was read.

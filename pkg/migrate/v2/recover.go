@@ -7,7 +7,24 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v2store"
+	"go.etcd.io/raft/v3/raftpb"
 )
+
+// Early recovers the store of a snapshot while other things are read.
+type Early struct {
+	from  *raftpb.Snapshot
+	store v2store.Store
+	err   error
+}
+
+// Recover fills the store.
+func (e *Early) Recover(s *raftpb.Snapshot) {
+	e.from, e.store = s, v2store.New(clusterPrefix, keysPrefix)
+	// From 3.6 on a snapshot may hold no store.
+	if data := s.GetData(); len(data) > 0 {
+		e.err = recoverStore(e.store, data)
+	}
+}
 
 // recoverStore fills a store from a snapshot. The store can do that itself, with encoding/json, which takes several times as long as
 // everything else that is done to the data; so the nodes are made here, and put where encoding/json would have put them.

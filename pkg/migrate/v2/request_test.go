@@ -1,6 +1,7 @@
 package v2
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -111,6 +112,26 @@ func TestLeftover(t *testing.T) {
 			if got := Leftover(&r); got != want {
 				t.Errorf("%s %s: %t", r.Method, r.Path, got)
 			}
+		}
+	}
+}
+
+// TestTrim keeps what is asked of an entry, and little else of the v3 API's.
+func TestTrim(t *testing.T) {
+	long := bytes.Repeat([]byte("x"), 1<<20)
+	put := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 7)
+	put = protowire.AppendBytes(protowire.AppendTag(put, 4, protowire.BytesType), long)
+	got := Trim(put)
+	if r, err := DecodeEntry(got); len(got) > 16 || r != nil || err != nil || !IsV3Put(got) {
+		t.Errorf("%d bytes, %+v, %v", len(got), r, err)
+	}
+	v2 := protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "PUT")
+	v2 = protowire.AppendBytes(protowire.AppendTag(v2, 4, protowire.BytesType), long)
+	wrapped := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), v2)
+	broken := append(bytes.Clone(put), 0xff)
+	for name, data := range map[string][]byte{"a v2 request": v2, "one that 3.x has wrapped": wrapped, "broken": broken, "short": put[:2]} {
+		if !bytes.Equal(Trim(data), data) {
+			t.Errorf("%s is changed", name)
 		}
 	}
 }

@@ -50,15 +50,16 @@ type Member struct {
 	Learner    bool
 }
 
-// Replay brings up the store of a log: the snapshot, and everything committed after it.
-func Replay(l *raftlog.Log) (*State, error) {
-	s := &State{Removed: map[uint64]bool{}, store: v2store.New(clusterPrefix, keysPrefix)}
-	// From 3.6 on a snapshot may hold no store.
-	if data := l.Snapshot.GetData(); len(data) > 0 {
-		if err := recoverStore(s.store, data); err != nil {
-			return nil, fmt.Errorf("read v2 store of %s: %w", l.SnapshotFile, err)
-		}
+// Replay brings up the store of a log: the snapshot, which may have been recovered already, and everything committed after it.
+func Replay(l *raftlog.Log, early Early) (*State, error) {
+	if early.store == nil || early.from != l.Snapshot {
+		early = Early{}
+		early.Recover(l.Snapshot)
 	}
+	if early.err != nil {
+		return nil, fmt.Errorf("read v2 store of %s: %w", l.SnapshotFile, early.err)
+	}
+	s := &State{Removed: map[uint64]bool{}, store: early.store}
 	if err := s.readMembers(); err != nil {
 		return nil, err
 	}

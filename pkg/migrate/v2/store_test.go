@@ -32,7 +32,7 @@ func member(kind raftpb.ConfChangeType, id uint64, context string) *raftpb.Entry
 
 func replay(t *testing.T, l *raftlog.Log) *State {
 	t.Helper()
-	s, err := Replay(l)
+	s, err := Replay(l, Early{})
 	if err != nil {
 		t.Fatal(err)
 	}

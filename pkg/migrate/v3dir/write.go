@@ -81,7 +81,7 @@ func (s *Spec) confState() *raftpb.ConfState {
 
 // database says in the database what the log and the snapshot say too.
 func (s *Spec) database(path string) error {
-	db, err := open(path)
+	db, err := open(path, nil)
 	if err != nil {
 		return err
 	}

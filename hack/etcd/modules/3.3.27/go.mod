@@ -2,6 +2,9 @@ module etcd.invalid/v3.3.27
 
 go 1.26.0
 
+// It registers a path that ends in a blank with --debug and --enable-pprof, over which newer muxes panic.
+godebug httpmuxgo121=1
+
 require github.com/coreos/etcd v3.3.27+incompatible
 
 require (
