@@ -155,7 +155,7 @@ func TestHazards(t *testing.T) {
 		{"apiservers-apart", "", "", []string{"v1.33.0", "v1.31.0"}, func(in *Facts) {
 			in.Cluster.Nodes = append(in.Cluster.Nodes, cluster.Node{Name: "cp-2", Role: cluster.ControlPlane, KubeletVersion: v("v1.33.0"),
 				StaticPods: []cluster.StaticPod{{Component: "kube-apiserver", Version: v("v1.31.0")}}})
-		}, []string{"half-finished", "component-newer-than-apiserver", "proxy-newer-than-apiserver", "etcd-newer"}},
+		}, []string{"half-finished", "component-newer-than-apiserver", "proxy-newer-than-apiserver", "etcd-newer-than-kubeadm"}},
 		{"component-newer-than-apiserver", "", "", []string{"kube-scheduler", "v1.34.0"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[1].Version = v("v1.34.0") }, []string{"half-finished"}},
 		{"proxy-newer-than-apiserver", "", "", []string{"w-1", "v1.34.0"}, look(func(n *cluster.NodeLook) { n.Proxy = v("v1.34.0") }), nil},
 		{"proxy-too-old", "", "", []string{"w-1", "v1.30.0"}, look(func(n *cluster.NodeLook) { n.Proxy = v("v1.30.0") }), nil},
@@ -169,7 +169,7 @@ func TestHazards(t *testing.T) {
 		{"etcd-skipped-minors", "v1.21.0", "v1.22.17", []string{"cp-1", "3.3.10"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "k8s.gcr.io/etcd:3.3.10" }, []string{"etcd-unready"}},
 		{"etcd-bad", "v1.21.0", "v1.22.0", []string{"cp-1", "3.5.0"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "k8s.gcr.io/etcd:3.4.13-0" }, []string{"etcd-unready"}},
 		{"etcd-unready", "", "", []string{"cp-1", "3.5.24"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:3.5.24-0" }, nil},
-		{"etcd-newer", "", "", []string{"cp-1", "3.6.16"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:3.6.16-0" }, nil},
+		{"etcd-newer-than-kubeadm", "", "", []string{"cp-1", "3.6.16"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:3.6.16-0" }, nil},
 		{"label-master-selected", "v1.23.0", "v1.24.0", []string{"Deployment shop/web"}, web(func(w *cluster.Workload) { w.Selects = []string{masterLabel} }), nil},
 		{"label-master-gone", "", "", []string{"Deployment shop/web"}, web(func(w *cluster.Workload) { w.Selects = []string{masterLabel} }), nil},
 		{"taint-master-tolerated", "v1.23.0", "v1.24.0", []string{"Deployment shop/web"}, web(func(w *cluster.Workload) { w.Tolerates, w.Nodes = []string{masterLabel}, []string{"cp-1"} }), nil},

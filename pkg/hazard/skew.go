@@ -100,7 +100,7 @@ var skewRows = []Hazard{
 	{ID: "etcd-unready", Severity: Advice, Source: kubeadmEtcd,
 		Title: "kubeadm would take its etcd to the next minor from a release that is not the best to do so from", Evidence: "etcd of node %q: %s", Fix: "upgrade etcd first: kubectl upgrade etcd; then have it left alone with --etcd keep",
 		find: pairing("kubeadm-etcd-unready")},
-	{ID: "etcd-newer", Severity: Advice, Source: kubeadmEtcd,
+	{ID: "etcd-newer-than-kubeadm", Severity: Advice, Source: kubeadmEtcd,
 		Title: "control-plane nodes that join later get an older etcd than this one", Evidence: "etcd of node %q: %s", Fix: "set etcd.local.imageTag in kubeadm's configuration",
 		find: pairing("etcd-newer")},
 }
