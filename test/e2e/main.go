@@ -45,7 +45,7 @@ var scenarios = map[string]scenario{
 	"etcd-stacked":    on("etcd-stacked", etcdStacked, etcdByKubeadm),
 	"etcd-single":     on("etcd-single", etcdSingle),
 	"etcd-kill":       on("etcd-stacked", etcdKill),
-	"check":           on("basic", check),
+	"hazards":         on("basic", hazards),
 }
 
 func run() int {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,11 +39,16 @@ func plants() []planted {
 		{id: "label-master-gone", names: []string{"Deployment default/old-label"}, plant: object("/apis/apps/v1/namespaces/default/deployments", deployment("old-label", "", "nodeSelector: {node-role.kubernetes.io/master: ''}"))},
 		{id: "registry-frozen", names: []string{"Deployment default/old-registry", "k8s.gcr.io/pause:3.1"}, plant: object("/apis/apps/v1/namespaces/default/deployments", deployment("old-registry", "k8s.gcr.io/pause:3.1", ""))},
 		{id: "apparmor-annotation", names: []string{"Deployment default/old-registry"}, plant: nothing},
-		{id: "single-replica", names: []string{"Deployment default/alone"}, plant: alone},
+		{id: "single-replica", names: []string{"Deployment default/alone"}, plant: running("alone", "")},
+		{id: "pod-stuck", names: []string{"pod default/tied"}, plant: running("tied", "nodeSelector: {kubernetes.io/hostname: w-1}")},
+		{id: "pdb-two", names: []string{"pod default/twice", "first", "second"}, plant: twoBudgets},
 		{id: "pdb-never", names: []string{"PDB default/alone"}, plant: object("/apis/policy/v1/namespaces/default/poddisruptionbudgets", neverBudget)},
 		{id: "bare-pod", names: []string{"pod default/bare"}, plant: barePod},
 		{id: "emptydir-data", names: []string{"pod default/bare"}, plant: nothing},
+		{id: "package-pinned", names: []string{`node "w-1"`, "package kubelet", "/etc/apt/preferences.d/keep-kubelet"}, plant: pin, host: true},
+		{id: "node-cordoned", names: []string{`node "w-2"`}, plant: cordoned},
 		{id: "dns-down", names: []string{"kube-system/kube-dns"}, plant: noDNS},
+		{id: "webhook-on-one-node", names: []string{"ask.example.invalid", "default/alone"}, plant: loneWebhook},
 		{id: "webhook-down", names: []string{"deny.example.invalid", "default/nobody"}, plant: nothing},
 		{id: "webhook-system-down", names: []string{"deny.example.invalid", "default/nobody"}, plant: object("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", deadWebhook)},
 	}
@@ -164,19 +170,126 @@ spec:
 `, name, image, annotation, spec)
 }
 
-// alone is a single pod that has to run, so that its budget counts it.
-func alone(ctx context.Context, e *env) (undo, error) {
-	image, err := e.pauseImage(ctx)
-	if err != nil {
-		return nil, err
+// running is a deployment whose only pod runs, so that budgets count it.
+func running(name, spec string) func(context.Context, *env) (undo, error) {
+	return func(ctx context.Context, e *env) (undo, error) {
+		image, err := e.pauseImage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		back, err := object("/apis/apps/v1/namespaces/default/deployments", strings.Replace(deployment(name, "", spec), "registry.k8s.io/pause:3.10", image, 1))(ctx, e)
+		if err != nil {
+			return back, err
+		}
+		return back, poll(ctx, 2*time.Minute, "deployment "+name+" to be available", func(ctx context.Context) (bool, error) {
+			d, err := e.client.AppsV1().Deployments("default").Get(ctx, name, metav1.GetOptions{})
+			return err == nil && d.Status.AvailableReplicas == 1, err
+		})
 	}
-	back, err := object("/apis/apps/v1/namespaces/default/deployments", strings.Replace(deployment("alone", "", ""), "registry.k8s.io/pause:3.10", image, 1))(ctx, e)
+}
+
+// several plants one after the other, and takes all of it away again.
+func several(plants ...func(context.Context, *env) (undo, error)) func(context.Context, *env) (undo, error) {
+	return func(ctx context.Context, e *env) (undo, error) {
+		var all []undo
+		back := func(ctx context.Context) error {
+			var errs []error
+			for _, u := range slices.Backward(all) {
+				errs = append(errs, u(ctx))
+			}
+			return errors.Join(errs...)
+		}
+		for _, plant := range plants {
+			u, err := plant(ctx, e)
+			if u != nil {
+				all = append(all, u)
+			}
+			if err != nil {
+				return back, err
+			}
+		}
+		return back, nil
+	}
+}
+
+// twoBudgets selects one pod twice, which each budget alone would let go.
+func twoBudgets(ctx context.Context, e *env) (undo, error) {
+	budget := func(name string) func(context.Context, *env) (undo, error) {
+		return object("/apis/policy/v1/namespaces/default/poddisruptionbudgets", fmt.Sprintf(`
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: %s, namespace: default}
+spec:
+  maxUnavailable: 1
+  selector: {matchLabels: {app: twice}}
+`, name))
+	}
+	back, err := several(running("twice", ""), budget("first"), budget("second"))(ctx, e)
 	if err != nil {
 		return back, err
 	}
-	return back, poll(ctx, 2*time.Minute, "deployment alone to be available", func(ctx context.Context) (bool, error) {
-		d, err := e.client.AppsV1().Deployments("default").Get(ctx, "alone", metav1.GetOptions{})
-		return err == nil && d.Status.AvailableReplicas == 1, err
+	return back, poll(ctx, time.Minute, "the budgets to count their pod", func(ctx context.Context) (bool, error) {
+		for _, name := range []string{"first", "second"} {
+			b, err := e.client.PolicyV1().PodDisruptionBudgets("default").Get(ctx, name, metav1.GetOptions{})
+			if err != nil || b.Status.DisruptionsAllowed != 1 {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+// pin keeps the kubelet where it is, as administrators do.
+func pin(ctx context.Context, e *env) (undo, error) {
+	const file = "/etc/apt/preferences.d/keep-kubelet"
+	back := func(ctx context.Context) error {
+		_, err := e.lab.exec(ctx, "w-1", "rm", "-f", file)
+		return err
+	}
+	return back, e.lab.put(ctx, "w-1", file, "644", strings.NewReader("Package: kubelet\nPin: version 1.33.*\nPin-Priority: 1001\n"))
+}
+
+// cordoned is what somebody else has cordoned.
+func cordoned(ctx context.Context, e *env) (undo, error) {
+	set := func(ctx context.Context, to bool) error {
+		_, err := e.client.CoreV1().Nodes().Patch(ctx, "w-2", types.MergePatchType, fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, to), metav1.PatchOptions{})
+		return err
+	}
+	return func(ctx context.Context) error { return set(ctx, false) }, set(ctx, true)
+}
+
+// loneWebhook is served by one pod, on whose node all depends.
+func loneWebhook(ctx context.Context, e *env) (undo, error) {
+	const service = `
+apiVersion: v1
+kind: Service
+metadata: {name: alone, namespace: default}
+spec:
+  selector: {app: alone}
+  ports: [{port: 443}]
+`
+	const webhook = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: ask}
+webhooks:
+- name: ask.example.invalid
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Fail
+  timeoutSeconds: 1
+  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}
+  rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+  clientConfig: {service: {namespace: default, name: alone, path: /}}
+`
+	back, err := several(object("/api/v1/namespaces/default/services", service),
+		object("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", webhook))(ctx, e)
+	if err != nil {
+		return back, err
+	}
+	return back, poll(ctx, time.Minute, "service default/alone to have an endpoint", func(ctx context.Context) (bool, error) {
+		l, err := e.client.DiscoveryV1().EndpointSlices("default").List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=alone"})
+		return err == nil && len(l.Items) == 1 && len(l.Items[0].Endpoints) == 1, err
 	})
 }
 

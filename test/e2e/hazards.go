@@ -22,8 +22,8 @@ type planted struct {
 	host bool
 }
 
-// check plants offenders on a real cluster, has one check list them, and wants them all and no other; and none when they are gone.
-func check(ctx context.Context, e *env) error {
+// hazards plants offenders on a real cluster, has one check list them, and wants them all and no other; and none when they are gone.
+func hazards(ctx context.Context, e *env) error {
 	before, err := e.findings(ctx)
 	if err != nil {
 		return err
