@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
 const source = "https://github.com/kubernetes/kubernetes/"
@@ -64,8 +65,8 @@ var configRows = []Hazard{
 		Title:    "a static pod has another value for a flag than kubeadm's configuration: kubeadm writes the manifest anew with the one of its configuration",
 		Evidence: "static pod %s of node %q: --%s=%s, and %s.extraArgs has %s", Fix: "put the value that is meant into extraArgs",
 		find: otherValue},
-	{ID: "corefile-plugin-gone", Since: "1.16", Stays: true, Severity: Skippable, Source: "https://github.com/coredns/deployment/blob/master/kubernetes/CoreDNS-k8s_version.md",
-		Title: "the Corefile uses what CoreDNS has no more, and CoreDNS does not start with it", Evidence: "ConfigMap kube-system/coredns uses %s", Fix: "replace it: proxy by forward, upstream by nothing, federation by nothing",
+	{ID: "corefile-plugin-gone", Since: "1.16", Stays: true, Severity: Advice, Source: "https://github.com/coredns/deployment/blob/master/kubernetes/CoreDNS-k8s_version.md",
+		Title: "the Corefile uses what CoreDNS has no more: kubeadm changes it where CoreDNS is its own, another one does not start with it", Evidence: "ConfigMap kube-system/coredns uses %s", Fix: "where CoreDNS is not kubeadm's, replace it: proxy by forward, federation by nothing",
 		find: corefile},
 }
 
@@ -182,14 +183,22 @@ func eachOfKubeadm(f Facts, see func(c cluster.Component, key string, g cluster.
 	}
 }
 
+// handWritten leaves out what the target does not know: nobody can want it there, and an upgrade that was cut short has taken it out of the
+// configuration already, while manifests still have it.
 func handWritten(f Facts) []Offender {
 	var out []Offender
 	eachOfKubeadm(f, func(c cluster.Component, key string, g cluster.Flag, configured []string) {
-		if len(configured) == 0 && !slices.Contains(kubeadmFlags[c.Name], g.Name) {
+		if len(configured) == 0 && !slices.Contains(kubeadmFlags[c.Name], g.Name) && !goneFrom(c.Name, g.Name, f.To) {
 			out = append(out, Offender{c.Name, c.Node, g.Name, g.Value, key})
 		}
 	})
 	return out
+}
+
+func goneFrom(component, flag string, to version.Version) bool {
+	return slices.ContainsFunc(removedFlags, func(r knowledge.RemovedFlag) bool {
+		return r.Component == component && r.Name == flag && knowledge.Ended(r.Removed, to)
+	})
 }
 
 func otherValue(f Facts) []Offender {
@@ -203,7 +212,7 @@ func otherValue(f Facts) []Offender {
 	return out
 }
 
-// corefile finds plugins of which kubeadm's own migration knows that they ended, where it did not run.
+// corefile finds plugins that kubeadm replaces by itself from 1.16 on.
 func corefile(f Facts) []Offender {
 	c, ok := f.config("Corefile")
 	if !ok {

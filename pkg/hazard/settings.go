@@ -2,6 +2,7 @@ package hazard
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -40,8 +41,9 @@ func (a *args) UnmarshalJSON(b []byte) error {
 	if err := yaml.Unmarshal(b, &all); err != nil {
 		return fmt.Errorf("read extraArgs: %w", err)
 	}
-	for k, v := range all {
-		*a = append(*a, cluster.Flag{Name: k, Value: v})
+	// In one order: a plan that is made of it again has to be the same plan.
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		*a = append(*a, cluster.Flag{Name: k, Value: all[k]})
 	}
 	return nil
 }
@@ -60,16 +62,20 @@ type clusterConfiguration struct {
 	Scheduler struct {
 		ExtraArgs args `json:"extraArgs"`
 	} `json:"scheduler"`
+	// Up to v1alpha3, of kubeadm 1.12, the sections have no parts.
+	OldAPIServer         args `json:"apiServerExtraArgs"`
+	OldControllerManager args `json:"controllerManagerExtraArgs"`
+	OldScheduler         args `json:"schedulerExtraArgs"`
 }
 
 func (c clusterConfiguration) args(component string) args {
 	switch component {
 	case "kube-apiserver":
-		return c.APIServer.ExtraArgs
+		return slices.Concat(c.APIServer.ExtraArgs, c.OldAPIServer)
 	case "kube-controller-manager":
-		return c.ControllerManager.ExtraArgs
+		return slices.Concat(c.ControllerManager.ExtraArgs, c.OldControllerManager)
 	case "kube-scheduler":
-		return c.Scheduler.ExtraArgs
+		return slices.Concat(c.Scheduler.ExtraArgs, c.OldScheduler)
 	}
 	return nil
 }
