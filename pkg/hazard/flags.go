@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 )
 
@@ -35,17 +36,59 @@ func (s setting) staysSet() bool { return !s.made }
 func flagOffenders(f Facts, r knowledge.RemovedFlag, which func(setting) bool) []Offender {
 	var out []Offender
 	for _, s := range f.flagSettings() {
-		if s.component == r.Component && s.name == r.Name && which(s) {
+		if s.component == r.Component && s.name == r.Name && which(s) && !f.stripped(s) {
 			out = append(out, Offender{s.where, s.value})
 		}
 	}
 	return out
 }
 
+// stripping are flags that kubeadm itself has put into its file for kubelets, and the only minor whose kubeadm takes them out of it again:
+// https://github.com/kubernetes/kubernetes/blob/v1.26.15/cmd/kubeadm/app/phases/upgrade/postupgrade.go and
+// https://github.com/kubernetes/kubernetes/blob/v1.35.4/cmd/kubeadm/app/cmd/phases/upgrade/postupgrade.go
+var stripping = map[string]int{"container-runtime": 26, "pod-infra-container-image": 35}
+
+const kubeadmFlagsFile = "/var/lib/kubelet/kubeadm-flags.env"
+
+// stripped tells that kubeadm sees to a flag, or has done so and the kubelet was not started again yet: then it stands in no file any more.
+func (f Facts) stripped(s setting) bool {
+	minor, ok := stripping[s.name]
+	if !ok || s.component != "kubelet" {
+		return false
+	}
+	n, known := f.Cluster.Node(s.node)
+	done := s.file == "" && f.Cluster.Kubeadm.KubernetesVersion.Minor >= minor
+	return known && (done || s.file == kubeadmFlagsFile && f.passes(n, minor))
+}
+
+// passes tells whether kubeadm of a minor runs on a node on the way. The control plane goes through all of them, a worker only through those
+// at which its kubelet moves.
+func (f Facts) passes(n cluster.Node, minor int) bool {
+	at := f.Cluster.Kubeadm.KubernetesVersion
+	if minor > f.To.Minor {
+		return false
+	}
+	if n.Role == cluster.ControlPlane || minor == f.To.Minor {
+		return n.KubeletVersion.Minor < minor
+	}
+	kubelet := n.KubeletVersion.Minor
+	for at.Minor++; at.Minor <= f.To.Minor; at.Minor++ {
+		if at.Minor-kubelet > knowledge.KubeletLag(at) && kubelet < at.Minor-1 {
+			if kubelet = at.Minor - 1; kubelet == minor {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func fixOf(r knowledge.RemovedFlag) string {
+	minor, byKubeadm := stripping[r.Name]
 	switch {
+	case r.Component == "kubelet" && byKubeadm:
+		return fmt.Sprintf("take it out of the file, and restart the kubelet. Of %s only kubeadm 1.%d does so itself: upgrade to 1.%d first", kubeadmFlagsFile, minor, minor)
 	case r.Component == "kubelet":
-		return "take it out of /var/lib/kubelet/kubeadm-flags.env, /etc/default/kubelet, /etc/sysconfig/kubelet or the drop-in that sets it, and out of nodeRegistration.kubeletExtraArgs of files for nodes to come"
+		return "take it out of /var/lib/kubelet/kubeadm-flags.env, /etc/default/kubelet, /etc/sysconfig/kubelet or the drop-in that sets it, restart the kubelet, and take it out of nodeRegistration.kubeletExtraArgs of files for nodes to come"
 	case slices.Contains([]string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}, r.Component):
 		return "take it out of extraArgs in ClusterConfiguration (kubectl -n kube-system edit configmap kubeadm-config) and of the manifest in /etc/kubernetes/manifests"
 	}

@@ -18,6 +18,8 @@ type setting struct {
 	section string
 	// made tells that it stands in a manifest, which kubeadm makes anew of its configuration.
 	made bool
+	// node and file are the kubelet's that is given a flag, and where; file is empty where it stands in none that is known.
+	node, file string
 }
 
 type section struct{ key, component string }
@@ -130,7 +132,7 @@ func (f Facts) readFlags() []setting {
 			continue
 		}
 		for _, a := range n.Host.KubeletArgs {
-			out = append(out, setting{component: "kubelet", name: a.Name, value: a.Value, where: fmt.Sprintf("kubelet of node %q%s", n.Name, from(a.File))})
+			out = append(out, setting{component: "kubelet", name: a.Name, value: a.Value, where: fmt.Sprintf("kubelet of node %q%s", n.Name, from(a.File)), node: n.Name, file: a.File})
 		}
 	}
 	return out

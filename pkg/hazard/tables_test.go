@@ -170,3 +170,46 @@ func TestForEtcd(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 }
+
+// TestFlagsThatKubeadmTakesOut: kubeadm has put them there itself, and is what takes them out, where its way leads through the one release that does.
+func TestFlagsThatKubeadmTakesOut(t *testing.T) {
+	const kubeadms = "/var/lib/kubelet/kubeadm-flags.env"
+	tests := []struct {
+		name, flag, from, to, file string
+		found                      bool
+	}{
+		{"kubeadm of the target does", "pod-infra-container-image", "v1.34.4", "v1.35.4", kubeadms, false},
+		{"the kubelet stops at 1.35", "pod-infra-container-image", "v1.32.0", "v1.36.0", kubeadms, false},
+		{"the kubelet passes 1.35 by", "pod-infra-container-image", "v1.34.0", "v1.36.0", kubeadms, true},
+		{"somebody else has put it there", "pod-infra-container-image", "v1.34.4", "v1.35.4", "/etc/default/kubelet", true},
+		{"its unit has it", "pod-infra-container-image", "v1.34.4", "v1.35.4", "", true},
+		{"every minor is gone through", "container-runtime", "v1.25.0", "v1.27.0", kubeadms, false},
+		{"kubeadm 1.26 has been there", "container-runtime", "v1.26.0", "v1.27.0", kubeadms, true},
+	}
+	for _, tt := range tests {
+		f := clusterAt(tt.from, tt.to)
+		f.Cluster.Nodes[1].Host.KubeletArgs = []cluster.HostFlag{{Flag: cluster.Flag{Name: tt.flag, Value: "x"}, File: tt.file}}
+		if got := find(f, "flag-kubelet-"+tt.flag); (got != nil) != tt.found {
+			t.Errorf("%s: found %v", tt.name, got)
+		}
+	}
+	// Cut short on a node whose kubelet still runs as it was started.
+	f := clusterAt("v1.34.4", "v1.35.4")
+	f.Cluster.Kubeadm.KubernetesVersion = version.MustParse("v1.35.4")
+	f.Cluster.Nodes[0].Host.KubeletArgs = []cluster.HostFlag{{Flag: cluster.Flag{Name: "pod-infra-container-image", Value: "x"}}}
+	if got := find(f, "flag-kubelet-pod-infra-container-image"); got != nil {
+		t.Errorf("cut short: found %v", got)
+	}
+}
+
+// TestCutShort: what an upgrade has taken out of the configuration and not yet out of every manifest does not keep it from going on.
+func TestCutShort(t *testing.T) {
+	f := clusterAt("v1.32.0", "v1.33.0")
+	c := &f.Cluster.Survey.Components[0]
+	c.Flags = append(c.Flags, cluster.Flag{Name: "cloud-provider", Value: "external"})
+	for _, h := range Find(f) {
+		if h.ID == "manifest-only-flag" || h.ID == "flag-kube-apiserver-cloud-provider" && !h.Mechanical {
+			t.Errorf("%s: %v", h.ID, h.Offenders)
+		}
+	}
+}

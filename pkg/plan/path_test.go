@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
@@ -128,7 +129,7 @@ func lagging(t *testing.T, c *cluster.Cluster, stops []Stop) {
 		}
 		next := stops[i+1].Version
 		for n, k := range at {
-			if k.MinorsTo(next) > kubeletLag(next) {
+			if k.MinorsTo(next) > knowledge.KubeletLag(next) {
 				t.Errorf("kubelet of %s is at %s when the control plane goes to %s", n, k, next)
 			}
 		}

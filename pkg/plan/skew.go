@@ -8,7 +8,7 @@ import (
 )
 
 // kubeletSkew is how many minors a kubelet may be older than an API server: three from API servers of 1.28 on, two before
-// (https://kubernetes.io/releases/version-skew-policy/). It is what may run, where kubeletLag is what kubeadm lets be upgraded.
+// (https://kubernetes.io/releases/version-skew-policy/). It is what may run, where knowledge.KubeletLag is what kubeadm lets be upgraded.
 func kubeletSkew(server version.Version) int {
 	if server.Major == 1 && server.Minor < 28 {
 		return 2

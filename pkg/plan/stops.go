@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
@@ -12,17 +13,6 @@ import (
 type Stop struct {
 	Version version.Version
 	Nodes   []string
-}
-
-// kubeletLag is how many minors the kubelets may be behind when "kubeadm upgrade apply" takes the control plane to v.
-// kubeadm refuses more than one up to 1.28 and more than three from 1.29 on (MaximumAllowedMinorVersionKubeletSkew in
-// cmd/kubeadm/app/phases/upgrade/policy.go of those releases); the skew policy allows three to API servers from 1.28 on
-// (https://kubernetes.io/releases/version-skew-policy/), so that kubeadm's word is the stricter one everywhere.
-func kubeletLag(v version.Version) int {
-	if v.Major == 1 && v.Minor <= 28 {
-		return 1
-	}
-	return 3
 }
 
 // Stops plans when kubelets move: at the end, and before it only those that would fall behind further than is allowed.
@@ -40,7 +30,7 @@ func Stops(c *cluster.Cluster, path []version.Version) []Stop {
 			k := kubelets[n.Name]
 			// What was cut short at this very stop is brought to its end before the climb goes on.
 			begun := k == at && at != v && (n.CordonedByUs || n.Host != nil && n.Host.HeldBefore != nil)
-			if begun || k.MinorsTo(v) > kubeletLag(v) && k.Less(at) {
+			if begun || k.MinorsTo(v) > knowledge.KubeletLag(v) && k.Less(at) {
 				move = append(move, n.Name)
 				kubelets[n.Name] = at
 			}
@@ -83,10 +73,10 @@ func why(c *cluster.Cluster, stops []Stop) []string {
 			continue
 		}
 		next := stops[i+1].Version
-		out = append(out, fmt.Sprintf("%d of %d nodes are drained at %s already: %s lets kubelets be at most %d minors behind", len(s.Nodes), len(c.Nodes), s.Version, next, kubeletLag(next)))
+		out = append(out, fmt.Sprintf("%d of %d nodes are drained at %s already: %s lets kubelets be at most %d minors behind", len(s.Nodes), len(c.Nodes), s.Version, next, knowledge.KubeletLag(next)))
 	}
 	if len(stops) > 1 && len(out) == 0 {
-		out = append(out, fmt.Sprintf("every node is drained once, at the end: kubelets may be up to %d minors behind %s", kubeletLag(last), last))
+		out = append(out, fmt.Sprintf("every node is drained once, at the end: kubelets may be up to %d minors behind %s", knowledge.KubeletLag(last), last))
 	}
 	return out
 }

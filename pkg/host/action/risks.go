@@ -5,7 +5,10 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,7 +35,7 @@ func risks(ctx context.Context, _ Env, h *cluster.Host) error {
 	}
 	if pid > 0 {
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may just have ended
 			return fmt.Errorf("read command line of the kubelet: %w", err)
 		}
 		h.KubeletArgs = kubeletArgs(strings.Split(string(line), "\x00"), argumentFiles())
@@ -70,9 +73,11 @@ func kubeletArgs(words []string, files map[string]string) []cluster.HostFlag {
 			}
 		}
 		f := cluster.HostFlag{Flag: cluster.Flag{Name: strings.ReplaceAll(name, "_", "-"), Value: v}}
-		for path, text := range files {
-			if slices.ContainsFunc(strings.FieldsFunc(text, separates), func(w string) bool { return w == "--"+name }) {
+		// Of several the administrator's is told of, which sorts before kubeadm's: kubeadm mends only its own.
+		for _, path := range slices.Sorted(maps.Keys(files)) {
+			if slices.Contains(strings.FieldsFunc(files[path], separates), "--"+name) {
 				f.File = path
+				break
 			}
 		}
 		out = append(out, f)
@@ -83,6 +88,9 @@ func kubeletArgs(words []string, files map[string]string) []cluster.HostFlag {
 // separates tells what a flag in a file of variables ends at.
 func separates(r rune) bool { return strings.ContainsRune(" \t\n=\"'", r) }
 
+// selfSigned is what a kubelet that asks for no certificate serves with: it makes it once, never again, and nobody minds that it ends.
+const selfSigned = "/var/lib/kubelet/pki/kubelet.crt"
+
 // certificates finds when those in some folders end. What is no certificate, such as a key, is passed by.
 func certificates(dirs ...string) []cluster.Certificate {
 	var out []cluster.Certificate
@@ -90,7 +98,7 @@ func certificates(dirs ...string) []cluster.Certificate {
 		_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 			// The kubelet keeps the old ones beside the one that it uses, to which a link leads.
 			old := strings.HasPrefix(filepath.Base(path), "kubelet-client-20") || strings.HasPrefix(filepath.Base(path), "kubelet-server-20")
-			if err == nil && !d.IsDir() && !old && slices.Contains([]string{".crt", ".pem"}, filepath.Ext(path)) {
+			if err == nil && !d.IsDir() && !old && path != selfSigned && slices.Contains([]string{".crt", ".pem"}, filepath.Ext(path)) {
 				if at, ok := notAfter(path); ok {
 					out = append(out, cluster.Certificate{Path: path, NotAfter: at})
 				}

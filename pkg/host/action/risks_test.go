@@ -20,7 +20,7 @@ func TestKubeletArgs(t *testing.T) {
 	words := []string{"/usr/bin/kubelet", "--config=/var/lib/kubelet/config.yaml", "--register_schedulable", "true", "--node-ip=10.0.0.1", "-v", ""}
 	files := map[string]string{
 		"/etc/default/kubelet":               "KUBELET_EXTRA_ARGS=\"--register_schedulable true\"\n",
-		"/var/lib/kubelet/kubeadm-flags.env": "KUBELET_KUBEADM_ARGS=\"--node-ip=10.0.0.1 --config-dir=/x\"\n",
+		"/var/lib/kubelet/kubeadm-flags.env": "KUBELET_KUBEADM_ARGS=\"--node-ip=10.0.0.1 --register_schedulable --config-dir=/x\"\n",
 	}
 	want := []cluster.HostFlag{
 		{Flag: cluster.Flag{Name: "config", Value: "/var/lib/kubelet/config.yaml"}},
