@@ -114,7 +114,7 @@ func tooLarge(f Facts) []Offender {
 		}
 		for _, p := range n.Pods {
 			// That all nodes together have no room is told of elsewhere.
-			if p.Stuck != "" || p.Controller == "" || p.Requests.Sub(all) != (cluster.Resources{}) {
+			if len(rooms) == 0 || p.Stuck != "" || p.Controller == "" || p.Requests.Sub(all) != (cluster.Resources{}) {
 				continue
 			}
 			if !slices.ContainsFunc(rooms, func(r cluster.Resources) bool { return p.Requests.Sub(r) == (cluster.Resources{}) }) {

@@ -63,6 +63,8 @@ type Facts struct {
 	Workers []string
 	// Etcd is set where etcd is to be upgraded, and not Kubernetes.
 	Etcd bool
+	// KeepEtcd is set where kubeadm is told to leave its etcd alone.
+	KeepEtcd bool
 	// read is what was read of the configurations, once for all rows.
 	read *readings
 }
@@ -102,9 +104,10 @@ func Find(f Facts) []Found {
 			continue
 		}
 		var seen []string
+		once := map[string]bool{}
 		for _, o := range h.find(f) {
-			if text := fmt.Sprintf(h.Evidence, o...); !slices.Contains(seen, text) {
-				seen = append(seen, text)
+			if text := fmt.Sprintf(h.Evidence, o...); !once[text] {
+				once[text], seen = true, append(seen, text)
 			}
 		}
 		if len(seen) > 0 {

@@ -1,6 +1,8 @@
 package hazard
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
@@ -46,7 +48,15 @@ var healthRows = []Hazard{
 		}},
 	{ID: "clock-skew", Severity: Skippable, Etcd: true, Source: "https://etcd.io/docs/v3.5/op-guide/hardware/",
 		Title: "the clock of a node is off: certificates that kubeadm makes are not valid yet elsewhere, and leases of etcd end early", Evidence: "node %q: its clock is %s off the API server's", Fix: "mend its time synchronization",
-		find: looks(func(n cluster.NodeLook) bool { return n.ClockAhead != 0 }, func(n cluster.NodeLook) Offender { return Offender{n.Name, n.ClockAhead} })},
+		find: func(f Facts) []Offender {
+			return looks(func(l cluster.NodeLook) bool {
+				if l.ClockAhead == 0 {
+					return false
+				}
+				n, ok := f.Cluster.Node(l.Name) // of a kubelet that is down the last renewal tells nothing
+				return ok && n.Ready
+			}, func(n cluster.NodeLook) Offender { return Offender{n.Name, n.ClockAhead} })(f)
+		}},
 	{ID: "dns-down", Severity: Skippable, Source: "https://kubernetes.io/docs/tasks/administer-cluster/dns-debugging-resolution/",
 		Title: "the cluster's DNS does not answer", Evidence: "service %s has no ready endpoint", Fix: "see: kubectl -n kube-system get pods -l k8s-app=kube-dns",
 		find: func(f Facts) []Offender {
@@ -94,10 +104,12 @@ func servers(f Facts, bad func(left time.Duration) bool) []Offender {
 var hostRows = []Hazard{
 	{ID: "certificate-expired", Severity: Mandatory, Etcd: true, Source: certs,
 		Title: "a certificate on a host has ended, or ends while the upgrade runs", Evidence: "node %q: %s ends at %s", Fix: "renew it first: kubeadm certs renew all, and restart the static pods; that of a kubelet: see kubeadm's troubleshooting",
-		find: certificates(func(left time.Duration) bool { return left <= duringRun })},
+		find: certificates(inTheWay)},
 	{ID: "certificate-ends", Severity: Advice, Source: certs,
-		Title: "a certificate on a host ends soon", Evidence: "node %q: %s ends at %s", Fix: "kubeadm renews its own at the upgrade of the node; a CA has to be renewed by hand",
-		find: certificates(func(left time.Duration) bool { return left > duringRun && left < soon })},
+		Title: "a certificate on a host ends soon, or is not of kubeadm's and has ended", Evidence: "node %q: %s ends at %s", Fix: "kubeadm renews its own at the upgrade of the node; a CA, and what somebody else made, has to be renewed by hand",
+		find: certificates(func(path string, left time.Duration) bool {
+			return left < soon && !inTheWay(path, left) && !strings.HasPrefix(path, kubeletCertificates)
+		})},
 	{ID: "repository-gone", Severity: Skippable, Source: "https://kubernetes.io/blog/2023/08/31/legacy-package-repository-deprecation/",
 		Title: "a host takes packages from a repository that was closed in March 2024", Evidence: "node %q: %s in %s", Fix: "change to https://pkgs.k8s.io/core:/stable:/v1.N/deb/, or bring the packages with --packages-from",
 		find: closedRepositories},
@@ -149,7 +161,22 @@ var hostRows = []Hazard{
 		}},
 }
 
-func certificates(bad func(left time.Duration) bool) func(Facts) []Offender {
+const kubeletCertificates = "/var/lib/kubelet/pki/"
+
+// kubeadmCertificates are those without which the control plane does not work. Beside them lie copies of old ones, and what is other people's.
+var kubeadmCertificates = []string{"ca.crt", "apiserver.crt", "apiserver-etcd-client.crt", "apiserver-kubelet-client.crt", "front-proxy-ca.crt",
+	"front-proxy-client.crt", "etcd/ca.crt", "etcd/server.crt", "etcd/peer.crt", "etcd/healthcheck-client.crt"}
+
+// inTheWay judges a certificate by whose it is: kubelets renew their own, however short they last, and of other people's files nobody knows whether anything uses them.
+func inTheWay(path string, left time.Duration) bool {
+	if strings.HasPrefix(path, kubeletCertificates) {
+		return left <= 0
+	}
+	name, ok := strings.CutPrefix(path, "/etc/kubernetes/pki/")
+	return ok && slices.Contains(kubeadmCertificates, name) && left <= duringRun
+}
+
+func certificates(bad func(path string, left time.Duration) bool) func(Facts) []Offender {
 	return func(f Facts) []Offender {
 		now := f.Cluster.Survey.Time
 		if now.IsZero() {
@@ -161,7 +188,7 @@ func certificates(bad func(left time.Duration) bool) func(Facts) []Offender {
 				continue
 			}
 			for _, c := range n.Host.Certificates {
-				if bad(c.NotAfter.Sub(now)) {
+				if bad(c.Path, c.NotAfter.Sub(now)) {
 					out = append(out, Offender{n.Name, c.Path, c.NotAfter.UTC().Format(time.RFC3339)})
 				}
 			}

@@ -84,8 +84,9 @@ var hookRows = []Hazard{
 		find: hooks(func(h cluster.Webhook) bool { return h.Fails && h.Nodes && h.Ready == 0 }, func(h cluster.Webhook) Offender {
 			return Offender{h.Configuration, h.Name, h.Service}
 		})},
-	{ID: "webhook-review-v1beta1", Since: "1.22", Severity: Skippable, Source: admissionsDocs,
-		Title:    "a webhook understands only AdmissionReview v1beta1, whose configuration API ends with 1.22",
+	// API servers up to 1.37 go on to send v1beta1 to who asks for it: apiserver's pkg/admission/plugin/webhook/request/admissionreview.go.
+	{ID: "webhook-review-v1beta1", Since: "1.22", Severity: Advice, Source: admissionsDocs,
+		Title:    "a webhook understands only AdmissionReview v1beta1: it goes on to be called, but what installs it may know no other configuration API than v1beta1, which ends with 1.22",
 		Evidence: "%s: webhook %s understands %s", Fix: "upgrade the webhook to one that understands v1",
 		find: hooks(func(h cluster.Webhook) bool {
 			return len(h.ReviewVersions) > 0 && !slices.Contains(h.ReviewVersions, "v1")

@@ -54,7 +54,8 @@ var nameRows = []Hazard{
 		Fix: "set imageRepository: registry.k8s.io",
 		find: func(f Facts) []Offender {
 			c, ok := f.kubeadm()
-			if !ok || c.ImageRepository != "k8s.gcr.io" || f.To.Minor < 27 {
+			// kubeadm up to 1.25 changes it by itself: https://github.com/kubernetes/kubernetes/pull/110343
+			if !ok || c.ImageRepository != "k8s.gcr.io" || f.To.Minor < 27 || f.Cluster.Kubeadm.KubernetesVersion.Minor < 25 {
 				return nil
 			}
 			return []Offender{{c.ImageRepository}}
@@ -70,8 +71,9 @@ var nameRows = []Hazard{
 	{ID: "apparmor-annotation", Since: "1.34", Severity: Advice, Source: "https://kubernetes.io/docs/tutorials/security/apparmor/",
 		Title: "AppArmor profiles are set by annotation, which is deprecated since 1.30", Evidence: "%s", Fix: "set securityContext.appArmorProfile",
 		find: workloads(func(w cluster.Workload) bool { return annotated(w, "container.apparmor.security.beta.kubernetes.io/") })},
-	{ID: "seccomp-annotation", Since: "1.27", Severity: Skippable, Source: source + "pull/114947",
-		Title: "seccomp profiles that are set by annotation mean nothing from 1.27 on: the pods run without", Evidence: "%s", Fix: "set securityContext.seccompProfile",
+	// Advice only: up to 1.24 the API server itself adds the annotation to pods that have the field.
+	{ID: "seccomp-annotation", Since: "1.27", Severity: Advice, Source: source + "pull/114947",
+		Title: "seccomp profiles that are set by annotation mean nothing from 1.27 on: pods whose template has no securityContext.seccompProfile run without", Evidence: "%s", Fix: "set securityContext.seccompProfile",
 		find: workloads(func(w cluster.Workload) bool { return annotated(w, "seccomp.security.alpha.kubernetes.io/pod") })},
 	{ID: "label-control-plane-missing", Since: "1.24", Stays: true, Severity: Skippable, Source: renamedMaster,
 		Title: "kubeadm does not take this node for one of the control plane", Evidence: "node %q has static pods of the control plane and not the label node-role.kubernetes.io/control-plane",

@@ -23,8 +23,8 @@ var skewRows = []Hazard{
 			}
 			return []Offender{{low, high}}
 		}},
-	{ID: "component-newer-than-apiserver", Severity: Skippable, Source: skewPolicy,
-		Title: "a part of the control plane is newer than an API server", Evidence: "%s of node %q runs %s, an API server %s", Fix: "finish the upgrade that was begun, with the same target",
+	{ID: "component-newer-than-apiserver", Severity: Advice, Source: skewPolicy,
+		Title: "a part of the control plane is newer than an API server, as in the middle of an upgrade", Evidence: "%s of node %q runs %s, an API server %s", Fix: "finish the upgrade that was begun, with the same target",
 		find: func(f Facts) []Offender {
 			low, _ := apiservers(f.Cluster)
 			return eachStaticPod(f, func(n cluster.Node, s cluster.StaticPod) []Offender {
@@ -34,7 +34,7 @@ var skewRows = []Hazard{
 				return []Offender{{s.Component, n.Name, s.Version, low}}
 			})
 		}},
-	{ID: "proxy-newer-than-apiserver", Severity: Skippable, Source: skewPolicy,
+	{ID: "proxy-newer-than-apiserver", Severity: Advice, Source: skewPolicy,
 		Title: "kube-proxy is newer than an API server", Evidence: "kube-proxy of node %q runs %s, an API server %s", Fix: "finish the upgrade that was begun",
 		find: func(f Facts) []Offender {
 			low, _ := apiservers(f.Cluster)
@@ -147,7 +147,7 @@ func runtimes(bad func(name string, v version.Version) bool) func(Facts) []Offen
 		var out []Offender
 		for _, n := range f.Cluster.Nodes {
 			name, text, _ := strings.Cut(n.ContainerRuntime, "://")
-			v, _ := version.Parse(text)
+			v, _ := version.Parse(numbers(text))
 			if f.moves(n) && bad(name, v) {
 				out = append(out, Offender{n.Name, n.ContainerRuntime})
 			}
@@ -158,21 +158,33 @@ func runtimes(bad func(name string, v version.Version) bool) func(Facts) []Offen
 
 // kernel reads the numbers that a kernel's release begins with, such as "6.1.0-18-amd64".
 func kernel(release string) (version.Version, bool) {
-	numbers, _, _ := strings.Cut(release, "-")
-	if strings.Count(numbers, ".") == 1 {
-		numbers += ".0"
+	text := numbers(release)
+	if strings.Count(text, ".") == 1 {
+		text += ".0"
 	}
-	v, err := version.Parse(numbers)
+	v, err := version.Parse(text)
 	return v, err == nil
+}
+
+// numbers are those that a version begins with, as of "1.5.9~ds1" or "1.5.9-0ubuntu1".
+func numbers(text string) string {
+	if i := strings.IndexFunc(text, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }); i > 0 {
+		return text[:i]
+	}
+	return text
 }
 
 func supportedKernel(v version.Version) bool {
 	return v.Major >= 6 || v.Major == 5 && (v.Minor == 4 || v.Minor == 10 || v.Minor == 15)
 }
 
-// pairing holds the etcd that runs against kubeadm of every minor on the way, where kubeadm runs etcd.
+// pairing holds the etcd that runs against kubeadm of every minor on the way, where kubeadm runs etcd. Where it is told to leave it alone, it
+// only matters what nodes that join get.
 func pairing(id string) func(Facts) []Offender {
 	return func(f Facts) []Offender {
+		if f.KeepEtcd && id != "etcd-newer" {
+			return nil
+		}
 		return eachStaticPod(f, func(n cluster.Node, s cluster.StaticPod) []Offender {
 			if s.Component != "etcd" || f.Cluster.Kubeadm.EtcdImageTag != "" {
 				return nil
@@ -188,7 +200,8 @@ func pairing(id string) func(Facts) []Offender {
 				}
 				if at != f.From {
 					for _, p := range knowledge.CheckPairing(at, etcd) {
-						if p.ID == id {
+						// What is a warning holds only under a condition, or is advice: etcd-newer is all of it.
+						if p.ID == id && (!p.Warning || id == "etcd-newer") {
 							out = append(out, Offender{n.Name, p.Message})
 						}
 					}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
@@ -209,6 +210,58 @@ func TestCutShort(t *testing.T) {
 	c.Flags = append(c.Flags, cluster.Flag{Name: "cloud-provider", Value: "external"})
 	for _, h := range Find(f) {
 		if h.ID == "manifest-only-flag" || h.ID == "flag-kube-apiserver-cloud-provider" && !h.Mechanical {
+			t.Errorf("%s: %v", h.ID, h.Offenders)
+		}
+	}
+}
+
+// TestCertificates: only what the control plane works with, and a kubelet that has not renewed its own, are in the way.
+func TestCertificates(t *testing.T) {
+	tests := []struct {
+		path string
+		left time.Duration
+		want string
+	}{
+		{"/etc/kubernetes/pki/etcd/server.crt", time.Hour, "certificate-expired"},
+		{"/etc/kubernetes/pki/etcd/server.crt", 10 * 24 * time.Hour, "certificate-ends"},
+		{"/etc/kubernetes/pki/backup/apiserver.crt", -time.Hour, "certificate-ends"},
+		{"/var/lib/kubelet/pki/kubelet-client-current.pem", time.Hour, ""},
+		{"/var/lib/kubelet/pki/kubelet-client-current.pem", -time.Hour, "certificate-expired"},
+	}
+	for _, tt := range tests {
+		f := clusterAt("v1.33.0", "v1.34.4")
+		f.Cluster.Nodes[0].Host.Certificates = []cluster.Certificate{{Path: tt.path, NotAfter: now.Add(tt.left)}}
+		for _, id := range []string{"certificate-expired", "certificate-ends"} {
+			if got := find(f, id); (got != nil) != (id == tt.want) {
+				t.Errorf("%s, which ends in %s: %s: %v, want %q", tt.path, tt.left, id, got, tt.want)
+			}
+		}
+	}
+}
+
+// TestInTheMiddle: the half of a control plane that is upgraded is newer than the other, and the same command goes on.
+func TestInTheMiddle(t *testing.T) {
+	f := clusterAt("v1.33.0", "v1.34.4")
+	f.Cluster.Kubeadm.KubernetesVersion = f.To
+	second := f.Cluster.Nodes[0]
+	second.Name = "cp-2"
+	f.Cluster.Nodes = append(f.Cluster.Nodes, second)
+	f.Cluster.Nodes[0].StaticPods = []cluster.StaticPod{{Component: "kube-apiserver", Version: f.To, Ready: true}, {Component: "kube-scheduler", Version: f.To, Ready: true}}
+	f.Cluster.Survey.Nodes[0].Proxy = f.To
+	for _, h := range Find(f) {
+		if h.Severity != Advice {
+			t.Errorf("%s: %v", h.ID, h.Offenders)
+		}
+	}
+}
+
+// TestEtcdThatIsLeftAlone: kubeadm that does not touch etcd cannot take it over minors.
+func TestEtcdThatIsLeftAlone(t *testing.T) {
+	f := clusterAt("v1.21.0", "v1.22.17")
+	f.Cluster.Nodes[0].StaticPods[2].Image = "k8s.gcr.io/etcd:3.3.10"
+	f.KeepEtcd = true
+	for _, h := range Find(f) {
+		if strings.HasPrefix(h.ID, "etcd-") {
 			t.Errorf("%s: %v", h.ID, h.Offenders)
 		}
 	}

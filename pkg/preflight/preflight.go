@@ -56,6 +56,8 @@ type Input struct {
 	SkipChecks []string
 	// MaxUnavailable is how many workers are away at once.
 	MaxUnavailable int
+	// KeepEtcd tells that kubeadm is to leave its etcd alone.
+	KeepEtcd bool
 	// Hosts is what each node was asked for, one report per version that it needs; nil before the hosts were asked.
 	Hosts map[string][]HostReport
 }

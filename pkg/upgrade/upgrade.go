@@ -218,7 +218,7 @@ func (u *Upgrade) judge(p *Prepared, reports map[string][]preflight.HostReport) 
 		return err
 	}
 	p.Findings = preflight.Run(preflight.Input{
-		Cluster: p.Cluster, To: to, Hosts: reports, Workers: p.Workers, SkipChecks: u.opts.SkipChecks, MaxUnavailable: atOnce,
+		Cluster: p.Cluster, To: to, Hosts: reports, Workers: p.Workers, SkipChecks: u.opts.SkipChecks, MaxUnavailable: atOnce, KeepEtcd: u.opts.Plan.KeepEtcd,
 		BundledPackages: u.opts.PackagesFrom != nil, BundledImages: u.bundles.images != nil,
 		DeleteEmptyDir: u.opts.Plan.DeleteEmptyDir, Force: u.opts.Plan.Force, DisableEviction: u.opts.Plan.DisableEviction,
 	})

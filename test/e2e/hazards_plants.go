@@ -25,7 +25,7 @@ import (
 func plants() []planted {
 	return []planted{
 		{id: "flag-kubelet-register-schedulable", names: []string{`node "w-1"`, "/etc/default/kubelet", "--register-schedulable=true"}, plant: kubeletFlag, host: true},
-		{id: "certificate-expired", names: []string{`node "cp-1"`, "/etc/kubernetes/pki/old.crt"}, plant: oldCertificate, host: true},
+		{id: "certificate-ends", names: []string{`node "cp-1"`, "/etc/kubernetes/pki/old.crt"}, plant: oldCertificate, host: true},
 		{id: "manifest-only-flag", names: []string{"kube-apiserver", `node "cp-1"`, "--runtime-config=admissionregistration.k8s.io/v1beta1=true"}, plant: oldAPIs},
 		{id: "api-written-admissionregistration.k8s.io-v1beta1-validatingadmissionpolicy", names: []string{"old-policy", "old-client"},
 			plant: object("/apis/admissionregistration.k8s.io/v1beta1/validatingadmissionpolicies", oldPolicy)},
