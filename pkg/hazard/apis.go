@@ -10,6 +10,9 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 )
 
+// flowControl is what API servers themselves ask for, from 1.23 to 1.26 by a version that they do not prefer: that somebody asks tells nothing.
+const flowControl = "flowcontrol.apiserver.k8s.io"
+
 // apiRows are three for each version of an API that ends: its objects are lost, somebody asks for it, somebody has written by it.
 func apiRows() []Hazard {
 	var out []Hazard
@@ -25,15 +28,18 @@ func apiRows() []Hazard {
 				Title:    fmt.Sprintf("%s ends with %s, and no other version of it is left: its objects stay in etcd, where nobody can read or delete them", name, a.Removed),
 				Evidence: "%s %s", Fix: "keep a copy of what is needed, and delete the objects before the upgrade",
 				find: func(f Facts) []Offender { return storedObjects(f, a) }},
-			Hazard{ID: "api-requested-" + id, Since: a.Removed, Severity: Skippable, Source: a.Source,
-				Title:    fmt.Sprintf("%s ends with %s, and somebody asks for it: he is told that there is no such thing", name, a.Removed),
-				Evidence: "%s has been asked for since API server %s started", Fix: fix + "; the audit log of the API server tells who asks",
-				find: func(f Facts) []Offender { return requests(f, a) }},
 			Hazard{ID: "api-written-" + id, Since: a.Removed, Severity: Advice, Source: a.Source,
 				Title:    fmt.Sprintf("%s ends with %s, and objects were last written by it: who applies the same files again is refused", name, a.Removed),
 				Evidence: "%s %s was written by %s%s", Fix: fix + " in the files that these are made from",
 				find: func(f Facts) []Offender { return writers(f, a) }},
 		)
+		if a.Group == flowControl {
+			continue
+		}
+		out = append(out, Hazard{ID: "api-requested-" + id, Since: a.Removed, Severity: Skippable, Source: a.Source,
+			Title:    fmt.Sprintf("%s ends with %s, and somebody asks for it: he is told that there is no such thing", name, a.Removed),
+			Evidence: "%s has been asked for since API server %s started", Fix: fix + "; the audit log of the API server tells who asks",
+			find: func(f Facts) []Offender { return requests(f, a) }})
 	}
 	return out
 }

@@ -24,6 +24,19 @@ type RemovedAPI struct {
 // GroupVersion is the version as manifests name it: "v1" in the core group, else "apps/v1".
 func (a RemovedAPI) GroupVersion() string { return strings.TrimPrefix(a.Group+"/"+a.Version, "/") }
 
+// becameStable are kinds with a stable version of which their beta versions' own source says nothing.
+var becameStable = []string{
+	"admissionregistration.k8s.io ValidatingAdmissionPolicy", "admissionregistration.k8s.io ValidatingAdmissionPolicyBinding", "events.k8s.io Event",
+	"networking.k8s.io IPAddress", "networking.k8s.io ServiceCIDR", "node.k8s.io RuntimeClass", "resource.k8s.io DeviceClass",
+	"resource.k8s.io DeviceTaintRule", "resource.k8s.io ResourceClaim", "resource.k8s.io ResourceClaimTemplate", "resource.k8s.io ResourceSlice",
+}
+
+// Lost tells whether its objects cannot be read any more once it is gone, unless another version is served while it is still there. Objects of
+// beta versions are always converted; alpha versions are dropped as they are.
+func (a RemovedAPI) Lost() bool {
+	return a.Replacement == "" && !(strings.Contains(a.Version, "beta") && slices.Contains(becameStable, a.Group+" "+a.Kind))
+}
+
 // RemovedFlag is a flag that a component takes no more: it does not start with it.
 type RemovedFlag struct {
 	Component, Name string

@@ -80,7 +80,7 @@ func (s *survey) stored(ctx context.Context, upTo version.Version) error {
 			continue
 		}
 		g.Go(func() error {
-			found, err := s.objectsOf(ctx, now, s.successor(gone, upTo))
+			found, err := s.objectsOf(ctx, now, s.successor(gone, upTo), gone.Lost())
 			mu.Lock()
 			defer mu.Unlock()
 			if found != nil {
@@ -120,20 +120,23 @@ func (s *survey) successor(gone knowledge.RemovedAPI, upTo version.Version) *clu
 	return nil
 }
 
-// objectsOf names the objects of a version that ends. With a successor the objects stay; then only who wrote them by the old version counts.
-func (s *survey) objectsOf(ctx context.Context, gone cluster.ServedAPI, successor *cluster.ServedAPI) (*cluster.StoredAPI, error) {
+// objectsOf names the objects of a version that ends. With a successor the objects stay, be it one that a release on the way brings; then only
+// who wrote them by the old version counts.
+func (s *survey) objectsOf(ctx context.Context, gone cluster.ServedAPI, successor *cluster.ServedAPI, lost bool) (*cluster.StoredAPI, error) {
 	out := &cluster.StoredAPI{Group: gone.Group, Version: gone.Version, Kind: gone.Kind}
-	ask := gone
+	lost = lost && successor == nil
+	if !lost && slices.Contains(alwaysWritten, gone.Kind) {
+		return nil, nil
+	}
+	ask := s.preferred(gone)
 	if successor != nil {
-		if ask = *successor; slices.Contains(alwaysWritten, gone.Kind) {
-			return nil, nil
-		}
+		ask = *successor
 	}
 	old := strings.TrimPrefix(gone.Group+"/"+gone.Version, "/")
 	err := each(ctx, s, resourcePath(ask), asMetadata, objectsPage, func(o struct {
 		Metadata objectMeta `json:"metadata"`
 	}) {
-		if successor == nil {
+		if lost {
 			if len(out.Objects) >= objectsNamed {
 				out.More++
 				return
@@ -157,6 +160,17 @@ func (s *survey) objectsOf(ctx context.Context, gone cluster.ServedAPI, successo
 		return nil, err
 	}
 	return out, nil
+}
+
+// preferred is the version of the same kind that the server prefers. To ask for another would count as somebody's asking for it.
+func (s *survey) preferred(a cluster.ServedAPI) cluster.ServedAPI {
+	i := slices.IndexFunc(s.APIs, func(o cluster.ServedAPI) bool {
+		return o.Group == a.Group && o.Kind == a.Kind && o.Preferred && o.Listed
+	})
+	if i < 0 {
+		return a
+	}
+	return s.APIs[i]
 }
 
 // ofControlPlane tells writers that are upgraded themselves, and know the new version then.

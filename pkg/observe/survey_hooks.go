@@ -169,20 +169,22 @@ func seen(h hook, systemLabels map[string]string) (cluster.Webhook, error) {
 	}
 	for _, r := range h.Rules {
 		namespaced := r.Scope == nil || *r.Scope != admissionregistrationv1.ClusterScope
-		if namespaced && covers(r, "", "pods") {
+		if namespaced && covers(r, admissionregistrationv1.Create, "pods") {
 			out.Pods = true
 			out.System = out.System || selector.Matches(labels.Set(systemLabels))
 		}
 		clustered := r.Scope == nil || *r.Scope != admissionregistrationv1.NamespacedScope
-		if clustered && (covers(r, "", "nodes") || covers(r, "", "nodes/status")) {
+		if clustered && (covers(r, admissionregistrationv1.Update, "nodes") || covers(r, admissionregistrationv1.Update, "nodes/status")) {
 			out.Nodes = true
 		}
 	}
 	return out, nil
 }
 
-func covers(r admissionregistrationv1.RuleWithOperations, group, resource string) bool {
-	return (slices.Contains(r.APIGroups, group) || slices.Contains(r.APIGroups, "*")) &&
+// covers tells whether a rule is about something that is done to a resource of the core group.
+func covers(r admissionregistrationv1.RuleWithOperations, operation admissionregistrationv1.OperationType, resource string) bool {
+	return (slices.Contains(r.Operations, operation) || slices.Contains(r.Operations, admissionregistrationv1.OperationAll)) &&
+		(slices.Contains(r.APIGroups, "") || slices.Contains(r.APIGroups, "*")) &&
 		(slices.Contains(r.Resources, resource) || slices.Contains(r.Resources, "*") || slices.Contains(r.Resources, "*/*"))
 }
 

@@ -9,6 +9,7 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/pager"
@@ -50,9 +51,9 @@ func looks(list []corev1.Node, pods map[string][]corev1.Pod) []cluster.NodeLook 
 	return out
 }
 
-// Kubelets renew their lease every ten seconds, by their own clock (k8s.io/component-helpers/apimachinery/lease).
+// Kubelets renew their lease four times before it ends, by their own clock (k8s.io/component-helpers/apimachinery/lease).
 const (
-	renewal = 10 * time.Second
+	renewals = 4
 	// ahead and behind are how far a clock has to be off before it is told of: the API server tells whole seconds, and a busy kubelet is late.
 	ahead  = 5 * time.Second
 	behind = 20 * time.Second
@@ -60,16 +61,23 @@ const (
 
 // clocks compares the clocks of the kubelets with the API server's.
 func (s *survey) clocks(ctx context.Context) error {
-	leases := map[string]time.Time{}
+	leases := map[string]lease{}
 	list := pager.New(pager.SimplePageFunc(func(o metav1.ListOptions) (runtime.Object, error) {
 		return s.client.CoordinationV1().Leases(corev1.NamespaceNodeLease).List(ctx, o)
 	}))
 	err := list.EachListItem(ctx, metav1.ListOptions{}, func(o runtime.Object) error {
 		if l, ok := o.(*coordinationv1.Lease); ok && l.Spec.RenewTime != nil {
-			leases[l.Name] = l.Spec.RenewTime.Time
+			lasts := 40 * time.Second
+			if s := l.Spec.LeaseDurationSeconds; s != nil {
+				lasts = time.Duration(*s) * time.Second
+			}
+			leases[l.Name] = lease{l.Spec.RenewTime.Time, lasts / renewals}
 		}
 		return nil
 	})
+	if apierrors.IsNotFound(err) {
+		return nil // before 1.14
+	}
 	if err != nil {
 		return fmt.Errorf("list leases of nodes: %w", err)
 	}
@@ -78,20 +86,26 @@ func (s *survey) clocks(ctx context.Context) error {
 		return err
 	}
 	for i := range s.Nodes {
-		if at, ok := leases[s.Nodes[i].Name]; ok {
-			s.Nodes[i].ClockAhead = off(at.Sub(now))
+		if l, ok := leases[s.Nodes[i].Name]; ok {
+			s.Nodes[i].ClockAhead = off(l.renewed.Sub(now), l.every)
 		}
 	}
 	return nil
 }
 
+// lease is when a kubelet has renewed its lease, by its own clock, and how often it does.
+type lease struct {
+	renewed time.Time
+	every   time.Duration
+}
+
 // off is how far a clock is off, given how old the last renewal looks; zero where it may be right.
-func off(d time.Duration) time.Duration {
+func off(d, every time.Duration) time.Duration {
 	switch {
 	case d > ahead:
 		return d.Round(time.Second)
-	case -d > renewal+behind:
-		return (d + renewal).Round(time.Second)
+	case -d > every+behind:
+		return (d + every).Round(time.Second)
 	}
 	return 0
 }

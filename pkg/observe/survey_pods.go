@@ -108,12 +108,8 @@ func look(w *cluster.Workload, p corev1.Pod) {
 		add(&w.Selects, k)
 	}
 	if a := p.Spec.Affinity; a != nil && a.NodeAffinity != nil && a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution != nil {
-		for _, t := range a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
-			for _, e := range t.MatchExpressions {
-				if e.Operator == corev1.NodeSelectorOpIn || e.Operator == corev1.NodeSelectorOpExists {
-					add(&w.Selects, e.Key)
-				}
-			}
+		for _, k := range wanted(a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms) {
+			add(&w.Selects, k)
 		}
 	}
 	for _, t := range p.Spec.Tolerations {
@@ -130,6 +126,24 @@ func look(w *cluster.Workload, p corev1.Pod) {
 			add(&w.Annotations, k)
 		}
 	}
+}
+
+// wanted are the labels that every term wants: one term is enough for a node, so that of "master or control-plane" neither is needed.
+func wanted(terms []corev1.NodeSelectorTerm) []string {
+	var out []string
+	for i, t := range terms {
+		var keys []string
+		for _, e := range t.MatchExpressions {
+			if e.Operator == corev1.NodeSelectorOpIn || e.Operator == corev1.NodeSelectorOpExists {
+				keys = append(keys, e.Key)
+			}
+		}
+		if i == 0 {
+			out = keys
+		}
+		out = slices.DeleteFunc(out, func(k string) bool { return !slices.Contains(keys, k) })
+	}
+	return out
 }
 
 // volumeKind is the name of the only field of a volume's source that is set, as the API has it.
