@@ -30,11 +30,25 @@ func (s stop) rewrite() []Phase {
 	id := s.label + "/configuration"
 	g := Group{ID: id + "/cluster", Title: "cluster"}
 	for _, r := range rewrites {
-		g.Steps = append(g.Steps, s.step(id+"/cluster/"+r.ConfigMap, "take "+taken(r.Strip)+" out of ConfigMap kube-system/"+r.ConfigMap, RewriteConfig, "",
-			RewriteParams{ConfigMap: r.ConfigMap, Key: r.Key, Strip: r.Strip}, true, 5*time.Minute))
+		name := s.carried(r.ConfigMap)
+		g.Steps = append(g.Steps, s.step(id+"/cluster/"+name, "take "+taken(r.Strip)+" out of ConfigMap kube-system/"+name, RewriteConfig, "",
+			RewriteParams{ConfigMap: name, Key: r.Key, Strip: r.Strip}, true, 5*time.Minute))
 	}
 	s.builder.rewritten = hazard.Rewritten(s.configs(), rewrites)
 	return []Phase{{ID: id, Title: "Configuration for " + s.Version.String(), Parallel: 1, Groups: []Group{g}}}
+}
+
+// carried is the name of a ConfigMap when this stop begins. That of the kubelets has the minor in its name up to 1.23, and kubeadm of each release
+// makes its own of the one before: https://github.com/kubernetes/enhancements/tree/master/keps/sig-cluster-lifecycle/kubeadm/2915-unversioned-kubelet-config-map
+func (s stop) carried(configMap string) string {
+	const versioned = "kubelet-config-"
+	if s.index == 0 || !strings.HasPrefix(configMap, versioned) {
+		return configMap
+	}
+	if before := s.stops[s.index-1].Version; before.Minor < 24 {
+		return versioned + before.MinorString()
+	}
+	return "kubelet-config"
 }
 
 // configs is the cluster with the configuration that this stop finds.

@@ -55,3 +55,30 @@ func TestNothingToRewrite(t *testing.T) {
 		t.Errorf("phases %+v, %v", p.Phases, err)
 	}
 }
+
+// TestRewriteFollowsTheKubelets: up to 1.23 each release has its own ConfigMap for them, which kubeadm makes of the one before.
+func TestRewriteFollowsTheKubelets(t *testing.T) {
+	c := build(version.MustParse("v1.22.17"), []string{"cp-1"}, nil)
+	c.Survey = &cluster.Survey{Configs: []cluster.Config{{ConfigMap: "kubelet-config-1.22", Key: "kubelet",
+		Text: "featureGates:\n  BoundServiceAccountTokenVolume: true\n  RuntimeClass: true\n  SelectorIndex: true\n  Other: true\n"}}}
+	path := []version.Version{version.MustParse("v1.23.17"), version.MustParse("v1.24.17"), version.MustParse("v1.25.16")}
+	p, err := ForCluster(input(c, path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, ph := range p.Phases {
+		if !strings.HasSuffix(ph.ID, "/configuration") {
+			continue
+		}
+		params, err := Params[RewriteParams](ph.Groups[0].Steps[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, params.ConfigMap+" "+strings.Join(params.Strip.Gates[""], ","))
+	}
+	want := []string{"kubelet-config-1.22 BoundServiceAccountTokenVolume", "kubelet-config-1.23 RuntimeClass", "kubelet-config SelectorIndex"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
