@@ -34,6 +34,7 @@ func (u *Upgrade) checkHosts(ctx context.Context) (*Prepared, error) {
 		return nil, err
 	}
 	// Of a node that does not answer nothing is to be had but that it does not.
+	u.opts.Agent.Nodes = nil // this may be another try
 	for _, n := range p.Cluster.Nodes {
 		if n.Ready {
 			u.opts.Agent.Nodes = append(u.opts.Agent.Nodes, n.Name)

@@ -3,6 +3,7 @@ package upgrade
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,17 +75,23 @@ func (u *Upgrade) reach(ctx context.Context, underWay bool) (missing string, err
 	return err.Error(), err
 }
 
-// comingBack names the static pods of findings that block, or nothing if anything else blocks too.
+// passing are findings about what starts again together with static pods and drained pods.
+var passing = []string{"apiserver-unhealthy", "addon-not-ready", "dns-down", "apiservice-down", "crd-conversion-down", "webhook-down", "webhook-system-down",
+	"webhook-nodes-down", "clock-skew"}
+
+// comingBack names what findings that block are about, if all of it may come back by itself.
 func comingBack(fs []preflight.Finding) string {
-	var pods []string
+	var back []string
 	for _, f := range fs {
 		switch {
 		case f.Severity != preflight.Error:
 		case f.ID == preflight.StaticPodNotReady:
-			pods = append(pods, f.Object)
+			back = append(back, f.Object)
+		case slices.Contains(passing, f.ID):
+			back = append(back, f.Evidence...)
 		default:
 			return ""
 		}
 	}
-	return strings.Join(pods, ", ")
+	return strings.Join(back, ", ")
 }
