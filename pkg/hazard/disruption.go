@@ -25,7 +25,7 @@ var disruptionRows = []Hazard{
 				if w.Pods != 1 || len(w.Nodes) != 1 || !slices.Contains([]string{"Deployment", "StatefulSet", "ReplicaSet"}, w.Kind) {
 					continue
 				}
-				if n, ok := f.Cluster.Node(w.Nodes[0]); ok && f.moves(n) {
+				if n, ok := f.node(w.Nodes[0]); ok && f.moves(n) {
 					out = append(out, Offender{name(w), n.Name})
 				}
 			}
@@ -100,25 +100,39 @@ func together(f Facts) []Offender {
 
 // tooLarge finds pods that fit nowhere else by themselves, with every other pod where it is.
 func tooLarge(f Facts) []Offender {
+	nodes := f.Cluster.Nodes
+	rooms := make([]cluster.Resources, len(nodes)) // once: a large cluster has thousands of them
+	var total cluster.Resources
+	for i := range nodes {
+		if r := room(nodes[i]); r.Pods > 0 {
+			rooms[i], total = r, total.Add(r)
+		}
+	}
 	var out []Offender
-	for _, n := range f.Cluster.Nodes {
+	for i, n := range nodes {
 		if !f.moves(n) {
 			continue
 		}
-		var rooms []cluster.Resources
-		var all cluster.Resources
-		for _, o := range f.Cluster.Nodes {
-			if o.Name != n.Name && room(o).Pods > 0 {
-				rooms, all = append(rooms, room(o)), all.Add(room(o))
-			}
-		}
+		elsewhere := total.Sub(rooms[i])
 		for _, p := range n.Pods {
 			// That all nodes together have no room is told of elsewhere.
-			if len(rooms) == 0 || p.Stuck != "" || p.Controller == "" || p.Requests.Sub(all) != (cluster.Resources{}) {
+			if elsewhere.Pods == 0 || p.Stuck != "" || p.Controller == "" || p.Requests.Sub(elsewhere) != (cluster.Resources{}) {
 				continue
 			}
-			if !slices.ContainsFunc(rooms, func(r cluster.Resources) bool { return p.Requests.Sub(r) == (cluster.Resources{}) }) {
-				most := slices.MaxFunc(rooms, func(a, b cluster.Resources) int { return cmp.Compare(a.Memory, b.Memory) })
+			var most cluster.Resources
+			fits := false
+			for j, r := range rooms {
+				if j == i || r.Pods == 0 {
+					continue
+				}
+				if fits = p.Requests.Sub(r) == (cluster.Resources{}); fits {
+					break
+				}
+				if most.Pods == 0 || r.Memory > most.Memory {
+					most = r
+				}
+			}
+			if !fits {
 				out = append(out, Offender{p.Namespace, p.Name, n.Name, amount(p.Requests), amount(most)})
 			}
 		}

@@ -56,7 +56,7 @@ func (f Facts) stripped(s setting) bool {
 	if !ok || s.component != "kubelet" {
 		return false
 	}
-	n, known := f.Cluster.Node(s.node)
+	n, known := f.node(s.node)
 	done := s.file == "" && f.Cluster.Kubeadm.KubernetesVersion.Minor >= minor
 	return known && (done || s.file == kubeadmFlagsFile && f.passes(n, minor))
 }

@@ -53,7 +53,7 @@ var healthRows = []Hazard{
 				if l.ClockAhead == 0 {
 					return false
 				}
-				n, ok := f.Cluster.Node(l.Name) // of a kubelet that is down the last renewal tells nothing
+				n, ok := f.node(l.Name) // of a kubelet that is down the last renewal tells nothing
 				return ok && n.Ready
 			}, func(n cluster.NodeLook) Offender { return Offender{n.Name, n.ClockAhead} })(f)
 		}},

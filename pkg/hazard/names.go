@@ -80,7 +80,7 @@ var nameRows = []Hazard{
 		Fix: "kubectl label node NAME node-role.kubernetes.io/control-plane=",
 		find: func(f Facts) []Offender {
 			return looks(func(n cluster.NodeLook) bool {
-				known, ok := f.Cluster.Node(n.Name)
+				known, ok := f.node(n.Name)
 				_, runs := known.Component("kube-apiserver")
 				return ok && runs && !slices.Contains(n.Labels, controlPlaneName) && f.From.Minor >= 20
 			}, func(n cluster.NodeLook) Offender { return Offender{n.Name} })(f)
@@ -115,7 +115,7 @@ func onControlPlane(bad func(cluster.Workload) bool) func(Facts) []Offender {
 	return func(f Facts) []Offender {
 		return workloads(func(w cluster.Workload) bool {
 			return bad(w) && slices.ContainsFunc(w.Nodes, func(name string) bool {
-				n, ok := f.Cluster.Node(name)
+				n, ok := f.node(name)
 				return ok && n.Role == cluster.ControlPlane
 			})
 		})(f)

@@ -87,15 +87,29 @@ type readings struct {
 	kubeadm      clusterConfiguration
 	isKubeadm    bool
 	flags, gates []setting
+	// nodes are the places of the nodes in the cluster's list.
+	nodes map[string]int
 }
 
 func (f Facts) readings() *readings {
-	r := &readings{}
+	r := &readings{nodes: make(map[string]int, len(f.Cluster.Nodes))}
+	for i, n := range f.Cluster.Nodes {
+		r.nodes[n.Name] = i
+	}
 	r.kubeadm, r.isKubeadm = f.readKubeadm()
 	f.read = r
 	r.flags = f.readFlags()
 	r.gates = f.readGates()
 	return r
+}
+
+// node finds a node; there may be thousands, and as many who ask.
+func (f Facts) node(name string) (cluster.Node, bool) {
+	i, ok := f.read.nodes[name]
+	if !ok {
+		return cluster.Node{}, false
+	}
+	return f.Cluster.Nodes[i], true
 }
 
 func (f Facts) kubeadm() (clusterConfiguration, bool) { return f.read.kubeadm, f.read.isKubeadm }
