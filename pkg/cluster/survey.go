@@ -150,7 +150,8 @@ type Flag struct {
 type Config struct {
 	ConfigMap string `json:"configMap"`
 	Key       string `json:"key"`
-	Text      string `json:"text"`
+	// Text is empty where it could not be read.
+	Text string `json:"text"`
 }
 
 // Workload is what starts pods, as its pods show it.

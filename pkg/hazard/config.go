@@ -57,6 +57,10 @@ var configRows = []Hazard{
 	{ID: "admission-removed", Severity: Mandatory, Stays: true, Source: source + "blob/v1.30.14/pkg/kubeapiserver/options/plugins.go",
 		Title: "an admission plugin that is asked for is gone: the API server does not start", Evidence: "%s: --%s=%s names %s, which is gone in %s",
 		Fix: "take it out of the list", find: admission},
+	{ID: "cloud-provider-in-tree", Since: "1.29", Stays: true, Severity: Mandatory, Source: source + "blob/v1.29.6/pkg/kubeapiserver/options/cloudprovider.go",
+		Title:    "the cloud providers that were part of Kubernetes are off from 1.29 on and gone with 1.31: components that are told to use one do not start",
+		Evidence: "%s: --cloud-provider=%s", Fix: "change to the cloud's own controller manager and --cloud-provider=external first",
+		find: cloudProvider},
 	{ID: "manifest-only-flag", Severity: Skippable, Source: "https://github.com/kubernetes/kubeadm/issues/2157",
 		Title:    "a static pod has flags that kubeadm's configuration does not have: kubeadm writes the manifest anew without them",
 		Evidence: "static pod %s of node %q: --%s=%s is not in %s.extraArgs", Fix: "put them into extraArgs (kubectl -n kube-system edit configmap kubeadm-config), or let them go",
@@ -120,6 +124,20 @@ func cgroupV1(f Facts) []Offender {
 	for _, n := range f.Cluster.Nodes {
 		if n.Host != nil && n.Host.CgroupVersion == 1 && f.moves(n) {
 			out = append(out, Offender{n.Name})
+		}
+	}
+	return out
+}
+
+// cloudProvider leaves those alone that are told to go on with it, as long as they can be.
+func cloudProvider(f Facts) []Offender {
+	if f.To.Minor < 31 && slices.ContainsFunc(f.gateSettings(), func(s setting) bool { return s.name == "DisableCloudProviders" && s.value == "false" }) {
+		return nil
+	}
+	var out []Offender
+	for _, s := range f.flagSettings() {
+		if s.name == "cloud-provider" && s.value != "" && s.value != "external" {
+			out = append(out, Offender{s.where, s.value})
 		}
 	}
 	return out

@@ -65,6 +65,8 @@ type Facts struct {
 	Etcd bool
 	// KeepEtcd is set where kubeadm is told to leave its etcd alone.
 	KeepEtcd bool
+	// BundledPackages tells that packages come from a bundle.
+	BundledPackages bool
 	// read is what was read of the configurations, once for all rows.
 	read *readings
 }
@@ -136,10 +138,17 @@ func oldest(c *cluster.Cluster) version.Version {
 	for _, n := range c.Nodes {
 		see(n.KubeletVersion)
 		for _, s := range n.StaticPods {
-			see(s.Version)
+			if ofKubernetes(s) {
+				see(s.Version)
+			}
 		}
 	}
 	return out
+}
+
+// ofKubernetes tells whether a static pod has a version of Kubernetes: others of the control plane, such as a cloud's, have one of their own.
+func ofKubernetes(s cluster.StaticPod) bool {
+	return slices.ContainsFunc(sections, func(o section) bool { return o.component == s.Component })
 }
 
 // moves tells whether a node is to be upgraded.

@@ -147,6 +147,8 @@ func TestHazards(t *testing.T) {
 		{"cgroup-v1", "v1.34.0", "v1.35.0", []string{"w-1"}, node(func(n *cluster.Node) { n.Host.CgroupVersion = 1 }), nil},
 		{"admission-removed", "v1.24.0", "v1.25.0", []string{"PodSecurityPolicy", "kubeadm-config"}, config("ClusterConfiguration",
 			"apiVersion: kubeadm.k8s.io/v1beta3\napiServer:\n  extraArgs:\n    audit-log-path: /var/log/audit.log\n    enable-admission-plugins: NodeRestriction,PodSecurityPolicy\n"), nil},
+		{"cloud-provider-in-tree", "v1.28.0", "v1.29.0", []string{"controllerManager.extraArgs", "--cloud-provider=aws"}, config("ClusterConfiguration",
+			"apiVersion: kubeadm.k8s.io/v1beta3\napiServer: {extraArgs: {audit-log-path: /var/log/audit.log}}\ncontrollerManager: {extraArgs: {cloud-provider: aws}}\n"), nil},
 		{"manifest-only-flag", "", "", []string{"kube-apiserver", "cp-1", "--profiling=false"}, survey(func(s *cluster.Survey) {
 			s.Components[0].Flags = append(s.Components[0].Flags, cluster.Flag{Name: "profiling", Value: "false"})
 		}), nil},

@@ -269,3 +269,12 @@ func TestEtcdThatIsLeftAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestVersionsOfTheirOwn: what else runs as a part of the control plane has no version of Kubernetes.
+func TestVersionsOfTheirOwn(t *testing.T) {
+	f := clusterAt("v1.33.0", "v1.34.4")
+	f.Cluster.Nodes[0].StaticPods = append(f.Cluster.Nodes[0].StaticPods, cluster.StaticPod{Component: "kube-vip", Version: version.MustParse("v0.8.0"), Ready: true})
+	if got := ids(Find(f)); len(got) > 0 {
+		t.Errorf("found %v", got)
+	}
+}

@@ -113,6 +113,9 @@ func (s *survey) configs(ctx context.Context, now version.Version) error {
 		case apierrors.IsNotFound(err):
 		case err != nil:
 			errs = append(errs, fmt.Errorf("get ConfigMap kube-system/%s: %w", c.name, err))
+			if c.key == "kubelet" { // which is not to be taken for one that is missing
+				s.Configs = append(s.Configs, cluster.Config{ConfigMap: c.name, Key: c.key})
+			}
 		case cm.Data[c.key] != "":
 			s.Configs = append(s.Configs, cluster.Config{ConfigMap: c.name, Key: c.key, Text: cm.Data[c.key]})
 		}

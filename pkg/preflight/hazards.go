@@ -9,7 +9,7 @@ import (
 
 // hazards judges by the rows of what releases may break, each a finding with all its offenders.
 func hazards(in Input) []Finding {
-	return found(hazard.Facts{Cluster: in.Cluster, To: in.To, Workers: in.Workers, MaxUnavailable: in.MaxUnavailable, KeepEtcd: in.KeepEtcd}, in.SkipChecks)
+	return found(hazard.Facts{Cluster: in.Cluster, To: in.To, Workers: in.Workers, MaxUnavailable: in.MaxUnavailable, KeepEtcd: in.KeepEtcd, BundledPackages: in.BundledPackages}, in.SkipChecks)
 }
 
 // EtcdHazards judges by those rows that stand in the way of an upgrade of etcd.
