@@ -145,7 +145,8 @@ func cloudProvider(f Facts) []Offender {
 
 // admissionGone are admission plugins and the first minor without them.
 var admissionGone = map[string]string{
-	"PodSecurityPolicy": "1.25", "SecurityContextDeny": "1.30", "PersistentVolumeLabel": "1.31",
+	"Initializers": "1.14", "PodPreset": "1.20", "DenyEscalatingExec": "1.21", "DenyExecOnPrivileged": "1.21",
+	"PodSecurityPolicy": "1.25", "SecurityContextDeny": "1.30", "PersistentVolumeLabel": "1.31", "JobValidation": "1.37", "PodGroupWorkloadExists": "1.37",
 }
 
 func admission(f Facts) []Offender {
