@@ -37,7 +37,7 @@ var healthRows = []Hazard{
 		find: func(f Facts) []Offender {
 			return servers(f, func(left time.Duration) bool { return left <= duringRun })
 		}},
-	{ID: "client-certificate-ends", Severity: Mandatory, Etcd: true, Source: certs,
+	{ID: "client-certificate-ends", Severity: Skippable, Etcd: true, Source: certs,
 		Title: "the certificate of this kubeconfig ends while the upgrade may still run", Evidence: "it ends at %s", Fix: "renew it on a control-plane node with: kubeadm certs renew admin.conf, and fetch the file again",
 		find: func(f Facts) []Offender {
 			s := f.Cluster.Survey

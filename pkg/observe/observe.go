@@ -74,7 +74,7 @@ func read(ctx context.Context, c *kube.Client, where *placement) (*cluster.Clust
 		}
 	}
 	if where != nil {
-		out.Survey = surveyed(nodes.Items, pods)
+		out.Survey = surveyed(nodes.Items, pods, where.kinds)
 	}
 	for _, n := range nodes.Items {
 		out.Nodes = append(out.Nodes, node(n, pods[n.Name], budgets, where))

@@ -20,16 +20,21 @@ type placement struct {
 	nodes []corev1.Node
 	// volumes are the bound persistent volumes that only some nodes reach, by namespace/claim.
 	volumes map[string]*corev1.PersistentVolume
+	// kinds are those of the bound persistent volumes, by namespace/claim.
+	kinds map[string]string
 }
 
 // fill reads what the answers depend on.
 func (p *placement) fill(ctx context.Context, c *kube.Client, all []corev1.Node) error {
-	p.nodes, p.volumes = all, map[string]*corev1.PersistentVolume{}
+	p.nodes, p.volumes, p.kinds = all, map[string]*corev1.PersistentVolume{}, map[string]string{}
 	list, err := c.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return fmt.Errorf("list persistent volumes: %w", err)
 	}
 	for i, v := range list.Items {
+		if v.Spec.ClaimRef != nil {
+			p.kinds[v.Spec.ClaimRef.Namespace+"/"+v.Spec.ClaimRef.Name] = volumeKind(v.Spec.PersistentVolumeSource)
+		}
 		if v.Spec.ClaimRef != nil && v.Spec.NodeAffinity != nil && v.Spec.NodeAffinity.Required != nil {
 			p.volumes[v.Spec.ClaimRef.Namespace+"/"+v.Spec.ClaimRef.Name] = &list.Items[i]
 		}

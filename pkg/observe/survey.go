@@ -18,15 +18,17 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
-// surveyed is what nodes and pods tell, which are read for a plan anyway.
-func surveyed(nodes []corev1.Node, pods map[string][]corev1.Pod) *cluster.Survey {
-	return &cluster.Survey{Components: components(pods), Workloads: workloads(pods), Nodes: looks(nodes, pods)}
+// surveyed is what nodes, pods and volumes tell, which are read for a plan anyway.
+func surveyed(nodes []corev1.Node, pods map[string][]corev1.Pod, claimed map[string]string) *cluster.Survey {
+	return &cluster.Survey{Components: components(pods), Workloads: workloads(pods, claimed), Nodes: looks(nodes, pods)}
 }
 
 // survey is one look at what releases may break.
 type survey struct {
 	client *kube.Client
 	*cluster.Survey
+	// asked are the services whose endpoints were counted: hundreds of definitions may name the same one.
+	asked map[string]endpoints
 }
 
 // part is one thing to look at.
@@ -38,7 +40,7 @@ type part struct {
 // Survey looks at everything that a release up to the given one may break, and adds it to what ForPlan has read. What the operator may not
 // read, or what does not answer, is noted: it does not fail.
 func Survey(ctx context.Context, c *kube.Client, in *cluster.Cluster, upTo version.Version) error {
-	s := &survey{c, in.Survey}
+	s := &survey{client: c, Survey: in.Survey}
 	return s.all(ctx, []part{
 		{"the APIs that are served", s.apis},
 		{"the API servers one by one", s.servers},
@@ -59,7 +61,7 @@ func SurveyForEtcd(ctx context.Context, c *kube.Client, in *cluster.Cluster) err
 	for _, n := range in.Nodes {
 		in.Survey.Nodes = append(in.Survey.Nodes, cluster.NodeLook{Name: n.Name})
 	}
-	s := &survey{c, in.Survey}
+	s := &survey{client: c, Survey: in.Survey}
 	return s.all(ctx, []part{{"the API servers one by one", s.servers}, {"webhooks", s.webhooks}, {"the clocks of the nodes", s.clocks}})
 }
 

@@ -52,7 +52,7 @@ func flags(words []string) []cluster.Flag {
 }
 
 // workloads puts pods together that one thing has started: of many pods only what they have in common is kept.
-func workloads(pods map[string][]corev1.Pod) []cluster.Workload {
+func workloads(pods map[string][]corev1.Pod, claimed map[string]string) []cluster.Workload {
 	all := map[string]*cluster.Workload{}
 	for node, list := range pods {
 		for _, p := range list {
@@ -68,7 +68,7 @@ func workloads(pods map[string][]corev1.Pod) []cluster.Workload {
 			}
 			w.Pods++
 			add(&w.Nodes, node)
-			look(w, p)
+			look(w, p, claimed)
 		}
 	}
 	return slices.SortedFunc(dereferenced(all), func(a, b cluster.Workload) int {
@@ -103,7 +103,7 @@ func startedBy(p corev1.Pod) (kind, name string) {
 	return owner.Kind, owner.Name
 }
 
-func look(w *cluster.Workload, p corev1.Pod) {
+func look(w *cluster.Workload, p corev1.Pod, claimed map[string]string) {
 	for k := range p.Spec.NodeSelector {
 		add(&w.Selects, k)
 	}
@@ -119,7 +119,10 @@ func look(w *cluster.Workload, p corev1.Pod) {
 		add(&w.Images, c.Image)
 	}
 	for _, v := range p.Spec.Volumes {
-		add(&w.Volumes, volumeKind(v))
+		add(&w.Volumes, volumeKind(v.VolumeSource))
+		if c := v.PersistentVolumeClaim; c != nil {
+			add(&w.Volumes, claimed[p.Namespace+"/"+c.ClaimName])
+		}
 	}
 	for k := range p.Annotations {
 		if strings.HasPrefix(k, "container.apparmor.security.beta.kubernetes.io/") || strings.HasSuffix(k, "seccomp.security.alpha.kubernetes.io/pod") {
@@ -147,8 +150,8 @@ func wanted(terms []corev1.NodeSelectorTerm) []string {
 }
 
 // volumeKind is the name of the only field of a volume's source that is set, as the API has it.
-func volumeKind(v corev1.Volume) string {
-	source := reflect.ValueOf(v.VolumeSource)
+func volumeKind[S corev1.VolumeSource | corev1.PersistentVolumeSource](s S) string {
+	source := reflect.ValueOf(s)
 	for i := range source.NumField() {
 		if !source.Field(i).IsNil() {
 			name, _, _ := strings.Cut(source.Type().Field(i).Tag.Get("json"), ",")

@@ -30,7 +30,7 @@ func TestSurvey(t *testing.T) {
 	defer cancel()
 	// It has just started: its hooks run, and it has not put its own address down yet.
 	if err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		s := &survey{client, &cluster.Survey{}}
+		s := &survey{client: client, Survey: &cluster.Survey{}}
 		ips, _, err := s.addresses(ctx, metav1.NamespaceDefault, "kubernetes")
 		return err == nil && len(ips) == 1 && s.health(ctx) == nil && len(s.Unhealthy) == 0, nil
 	}); err != nil {
@@ -201,7 +201,8 @@ func TestSurveyedPods(t *testing.T) {
 	all := map[string][]corev1.Pod{
 		"w-1": {pod("web-abc-1", func(p *corev1.Pod) {
 			p.Spec.NodeSelector = map[string]string{"node-role.kubernetes.io/master": ""}
-			p.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{GitRepo: &corev1.GitRepoVolumeSource{}}}}
+			p.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{GitRepo: &corev1.GitRepoVolumeSource{}}},
+				{VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data"}}}}
 		})},
 		"w-2": {pod("web-abc-2", func(p *corev1.Pod) { p.Spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}} }),
 			pod("done", func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })},
@@ -212,7 +213,7 @@ func TestSurveyedPods(t *testing.T) {
 			p.Spec.Containers[0].Command = []string{"kube-apiserver", "--secure-port=6443", "--allow_privileged", "--v", "2"}
 		})},
 	}
-	s := surveyed(nil, all)
+	s := surveyed(nil, all, map[string]string{"shop/data": "rbd"})
 	if len(s.Components) != 1 || s.Components[0].Node != "cp-1" || !slices.Equal(s.Components[0].Flags,
 		[]cluster.Flag{{Name: "secure-port", Value: "6443"}, {Name: "allow-privileged", Value: "true"}, {Name: "v", Value: "2"}}) {
 		t.Errorf("components %+v", s.Components)
@@ -222,7 +223,7 @@ func TestSurveyedPods(t *testing.T) {
 		t.Fatalf("workloads %+v", s.Workloads)
 	}
 	w := s.Workloads[i]
-	if w.Pods != 2 || !slices.Equal(w.Nodes, []string{"w-1", "w-2"}) || !slices.Equal(w.Volumes, []string{"gitRepo"}) || !slices.Equal(w.Tolerates, []string{"*"}) ||
+	if w.Pods != 2 || !slices.Equal(w.Nodes, []string{"w-1", "w-2"}) || !slices.Equal(w.Volumes, []string{"gitRepo", "persistentVolumeClaim", "rbd"}) || !slices.Equal(w.Tolerates, []string{"*"}) ||
 		!slices.Equal(w.Selects, []string{"node-role.kubernetes.io/master"}) || strings.Join(w.Images, "") != "k8s.gcr.io/x:1" {
 		t.Errorf("workload %+v", w)
 	}

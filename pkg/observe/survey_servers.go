@@ -224,8 +224,25 @@ func (s *survey) oldAddresses(ctx context.Context, namespace, name string) (ips 
 	return ips, port, nil
 }
 
+// endpoints are how many of a service are ready, and on how many nodes.
+type endpoints struct{ count, hosts int }
+
 // ready counts the ready endpoints of a service, and the nodes that they are on. A service that is not there has none.
 func (s *survey) ready(ctx context.Context, namespace, name string) (count, hosts int, err error) {
+	if e, ok := s.asked[namespace+"/"+name]; ok {
+		return e.count, e.hosts, nil
+	}
+	if count, hosts, err = s.count(ctx, namespace, name); err != nil {
+		return 0, 0, err
+	}
+	if s.asked == nil {
+		s.asked = map[string]endpoints{}
+	}
+	s.asked[namespace+"/"+name] = endpoints{count, hosts}
+	return count, hosts, nil
+}
+
+func (s *survey) count(ctx context.Context, namespace, name string) (count, hosts int, err error) {
 	list, err := s.slices(ctx, namespace, name)
 	if apierrors.IsNotFound(err) {
 		ips, _, err := s.oldAddresses(ctx, namespace, name)

@@ -28,6 +28,9 @@ func found(facts hazard.Facts, skip []string) []Finding {
 		switch {
 		case h.Mechanical:
 			f.Severity, f.Fix, f.Diff = Warning, "nothing: the upgrade takes it out of kubeadm's configuration", diffs.String()
+			if f.Diff == "" {
+				f.Fix = "nothing: kubeadm writes the manifest anew without it"
+			}
 		case h.Severity == hazard.Advice, h.Skipped(skip):
 			f.Severity = Warning
 		}
