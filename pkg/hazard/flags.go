@@ -7,6 +7,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
 // flagRows are one for each flag that a component has lost.
@@ -50,43 +51,33 @@ var stripping = map[string]int{"container-runtime": 26, "pod-infra-container-ima
 
 const kubeadmFlagsFile = "/var/lib/kubelet/kubeadm-flags.env"
 
-// stripped tells that kubeadm sees to a flag, or has done so and the kubelet was not started again yet: then it stands in no file any more.
+// StripsFlags tells whether kubeadm of a release takes something out of its own file on a node that kubelets of later releases do not know.
+// A kubelet that is to go on to those has to stop there.
+func StripsFlags(n cluster.Node, at version.Version) bool {
+	return n.Host != nil && slices.ContainsFunc(n.Host.KubeletArgs, func(a cluster.HostFlag) bool {
+		return a.File == kubeadmFlagsFile && stripping[a.Name] == at.Minor
+	})
+}
+
+// stripped tells that kubeadm sees to a flag: plans have each node go through the release whose kubeadm does, unless the control plane is past it.
+// Or it has done so, and the kubelet was not started again yet: then it stands in no file any more.
 func (f Facts) stripped(s setting) bool {
 	minor, ok := stripping[s.name]
 	if !ok || s.component != "kubelet" {
 		return false
 	}
 	n, known := f.node(s.node)
-	done := s.file == "" && f.Cluster.Kubeadm.KubernetesVersion.Minor >= minor
-	return known && (done || s.file == kubeadmFlagsFile && f.passes(n, minor))
-}
-
-// passes tells whether kubeadm of a minor runs on a node on the way. The control plane goes through all of them, a worker only through those
-// at which its kubelet moves.
-func (f Facts) passes(n cluster.Node, minor int) bool {
-	at := f.Cluster.Kubeadm.KubernetesVersion
-	if minor > f.To.Minor {
-		return false
-	}
-	if n.Role == cluster.ControlPlane || minor == f.To.Minor {
-		return n.KubeletVersion.Minor < minor
-	}
-	kubelet := n.KubeletVersion.Minor
-	for at.Minor++; at.Minor <= f.To.Minor; at.Minor++ {
-		if at.Minor-kubelet > knowledge.KubeletLag(at) && kubelet < at.Minor-1 {
-			if kubelet = at.Minor - 1; kubelet == minor {
-				return true
-			}
-		}
-	}
-	return false
+	at := f.Cluster.Kubeadm.KubernetesVersion.Minor
+	done := s.file == "" && at >= minor
+	toDo := s.file == kubeadmFlagsFile && n.KubeletVersion.Minor < minor && at <= minor && minor <= f.To.Minor
+	return known && (done || toDo)
 }
 
 func fixOf(r knowledge.RemovedFlag) string {
 	minor, byKubeadm := stripping[r.Name]
 	switch {
 	case r.Component == "kubelet" && byKubeadm:
-		return fmt.Sprintf("take it out of the file, and restart the kubelet. Of %s only kubeadm 1.%d does so itself: upgrade to 1.%d first", kubeadmFlagsFile, minor, minor)
+		return fmt.Sprintf("take it out of the file, and restart the kubelet. Of %s only kubeadm 1.%d does so itself", kubeadmFlagsFile, minor)
 	case r.Component == "kubelet":
 		return "take it out of /var/lib/kubelet/kubeadm-flags.env, /etc/default/kubelet, /etc/sysconfig/kubelet or the drop-in that sets it, restart the kubelet, and take it out of nodeRegistration.kubeletExtraArgs of files for nodes to come"
 	case slices.Contains([]string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}, r.Component):

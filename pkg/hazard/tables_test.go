@@ -184,7 +184,7 @@ func TestFlagsThatKubeadmTakesOut(t *testing.T) {
 	}{
 		{"kubeadm of the target does", "pod-infra-container-image", "v1.34.4", "v1.35.4", kubeadms, false},
 		{"the kubelet stops at 1.35", "pod-infra-container-image", "v1.32.0", "v1.36.0", kubeadms, false},
-		{"the kubelet passes 1.35 by", "pod-infra-container-image", "v1.34.0", "v1.36.0", kubeadms, true},
+		{"the plan stops at 1.35 for it", "pod-infra-container-image", "v1.34.0", "v1.36.0", kubeadms, false},
 		{"somebody else has put it there", "pod-infra-container-image", "v1.34.4", "v1.35.4", "/etc/default/kubelet", true},
 		{"its unit has it", "pod-infra-container-image", "v1.34.4", "v1.35.4", "", true},
 		{"every minor is gone through", "container-runtime", "v1.25.0", "v1.27.0", kubeadms, false},
@@ -196,6 +196,13 @@ func TestFlagsThatKubeadmTakesOut(t *testing.T) {
 		if got := find(f, "flag-kubelet-"+tt.flag); (got != nil) != tt.found {
 			t.Errorf("%s: found %v", tt.name, got)
 		}
+	}
+	// The control plane is past the release that does.
+	past := clusterAt("v1.34.4", "v1.36.0")
+	past.Cluster.Kubeadm.KubernetesVersion = past.To
+	past.Cluster.Nodes[1].Host.KubeletArgs = []cluster.HostFlag{{Flag: cluster.Flag{Name: "pod-infra-container-image", Value: "x"}, File: kubeadms}}
+	if got := find(past, "flag-kubelet-pod-infra-container-image"); len(got) != 1 {
+		t.Errorf("past it: found %v", got)
 	}
 	// Cut short on a node whose kubelet still runs as it was started.
 	f := clusterAt("v1.34.4", "v1.35.4")

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,6 +111,36 @@ func TestStops(t *testing.T) {
 			}
 			lagging(t, c, stops)
 		})
+	}
+}
+
+// TestStopForFlags: a worker stops where kubeadm takes a flag out that later kubelets do not know, and only where it has the flag.
+func TestStopForFlags(t *testing.T) {
+	path := versions("v1.35.4", "v1.36.3")
+	for _, has := range []bool{true, false} {
+		c := build(version.MustParse("v1.34.4"), []string{"cp-1"}, []string{"w-1", "w-2"})
+		if has {
+			for i := range c.Nodes[:2] {
+				c.Nodes[i].Host.KubeletArgs = []cluster.HostFlag{{Flag: cluster.Flag{Name: "pod-infra-container-image", Value: "p"}, File: "/var/lib/kubelet/kubeadm-flags.env"}}
+			}
+		}
+		stops := Stops(c, path)
+		var want []string
+		if has {
+			want = []string{"w-1"}
+		}
+		if len(stops) != 2 || !slices.Equal(stops[0].Nodes, want) || len(stops[1].Nodes) != 3 {
+			t.Errorf("with the flag %t: stops %+v", has, stops)
+		}
+		if reasons := strings.Join(why(c, stops), "\n"); has != strings.Contains(reasons, "1 of 3 nodes are drained at v1.35.4 already: only its kubeadm") {
+			t.Errorf("with the flag %t: %s", has, reasons)
+		}
+	}
+	// That of the last release is where they go anyway.
+	c := build(version.MustParse("v1.34.4"), []string{"cp-1"}, []string{"w-1"})
+	c.Nodes[1].Host.KubeletArgs = []cluster.HostFlag{{Flag: cluster.Flag{Name: "pod-infra-container-image", Value: "p"}, File: "/var/lib/kubelet/kubeadm-flags.env"}}
+	if stops := Stops(c, path[:1]); len(stops) != 1 || len(stops[0].Nodes) != 2 {
+		t.Errorf("stops %+v", stops)
 	}
 }
 

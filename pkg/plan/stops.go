@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
@@ -16,7 +17,8 @@ type Stop struct {
 }
 
 // Stops plans when kubelets move: at the end, and before it only those that would fall behind further than is allowed.
-// A node whose kubelet is too old from the start is first brought to where the control plane is.
+// A node whose kubelet is too old from the start is first brought to where the control plane is, and so is one that has something which only
+// kubeadm of that release takes out of its files.
 func Stops(c *cluster.Cluster, path []version.Version) []Stop {
 	kubelets := map[string]version.Version{}
 	for _, n := range c.Nodes {
@@ -30,7 +32,9 @@ func Stops(c *cluster.Cluster, path []version.Version) []Stop {
 			k := kubelets[n.Name]
 			// What was cut short at this very stop is brought to its end before the climb goes on.
 			begun := k == at && at != v && (n.CordonedByUs || n.Host != nil && n.Host.HeldBefore != nil)
-			if begun || k.MinorsTo(v) > knowledge.KubeletLag(v) && k.Less(at) {
+			// On the control plane kubeadm of every release runs anyway.
+			stripped := n.Role != cluster.ControlPlane && k.MinorsTo(at) > 0 && !at.SameMinor(v) && hazard.StripsFlags(n, at)
+			if begun || stripped || k.MinorsTo(v) > knowledge.KubeletLag(v) && k.Less(at) {
 				move = append(move, n.Name)
 				kubelets[n.Name] = at
 			}
@@ -73,6 +77,12 @@ func why(c *cluster.Cluster, stops []Stop) []string {
 			continue
 		}
 		next := stops[i+1].Version
+		if slices.ContainsFunc(c.Nodes, func(n cluster.Node) bool {
+			return n.Role != cluster.ControlPlane && s.moves(n.Name) && hazard.StripsFlags(n, s.Version)
+		}) {
+			out = append(out, fmt.Sprintf("%d of %d nodes are drained at %s already: only its kubeadm takes flags out of the kubelet's that later ones do not know", len(s.Nodes), len(c.Nodes), s.Version))
+			continue
+		}
 		out = append(out, fmt.Sprintf("%d of %d nodes are drained at %s already: %s lets kubelets be at most %d minors behind", len(s.Nodes), len(c.Nodes), s.Version, next, knowledge.KubeletLag(next)))
 	}
 	if len(stops) > 1 && len(out) == 0 {
