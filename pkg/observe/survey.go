@@ -35,6 +35,8 @@ type survey struct {
 type part struct {
 	what string
 	do   func(context.Context) error
+	// needed is set for what plans are made of: an API server that restarts must not make one that leaves something out.
+	needed bool
 }
 
 // Survey looks at everything that a release up to the given one may break, and adds it to what ForPlan has read. What the operator may not
@@ -42,16 +44,16 @@ type part struct {
 func Survey(ctx context.Context, c *kube.Client, in *cluster.Cluster, upTo version.Version) error {
 	s := &survey{client: c, Survey: in.Survey}
 	return s.all(ctx, []part{
-		{"the APIs that are served", s.apis},
-		{"the API servers one by one", s.servers},
-		{"objects of APIs that end", func(ctx context.Context) error { return s.stored(ctx, upTo) }},
-		{"definitions of custom resources", s.crds},
-		{"webhooks", s.webhooks},
-		{"API services", s.apiServices},
-		{"kubeadm's configuration of the components", func(ctx context.Context) error { return s.configs(ctx, in.Kubeadm.KubernetesVersion) }},
-		{"the cluster's DNS", s.dns},
-		{"the clocks of the nodes", s.clocks},
-		{"the API server's health", s.health},
+		{"the APIs that are served", s.apis, false},
+		{"the API servers one by one", s.servers, false},
+		{"objects of APIs that end", func(ctx context.Context) error { return s.stored(ctx, upTo) }, false},
+		{"definitions of custom resources", s.crds, false},
+		{"webhooks", s.webhooks, false},
+		{"API services", s.apiServices, false},
+		{"kubeadm's configuration of the components", func(ctx context.Context) error { return s.configs(ctx, in.Kubeadm.KubernetesVersion) }, true},
+		{"the cluster's DNS", s.dns, false},
+		{"the clocks of the nodes", s.clocks, false},
+		{"the API server's health", s.health, false},
 	})
 }
 
@@ -62,7 +64,7 @@ func SurveyForEtcd(ctx context.Context, c *kube.Client, in *cluster.Cluster) err
 		in.Survey.Nodes = append(in.Survey.Nodes, cluster.NodeLook{Name: n.Name})
 	}
 	s := &survey{client: c, Survey: in.Survey}
-	return s.all(ctx, []part{{"the API servers one by one", s.servers}, {"webhooks", s.webhooks}, {"the clocks of the nodes", s.clocks}})
+	return s.all(ctx, []part{{"the API servers one by one", s.servers, false}, {"webhooks", s.webhooks, false}, {"the clocks of the nodes", s.clocks, false}})
 }
 
 func (s *survey) all(ctx context.Context, parts []part) error {
@@ -75,6 +77,9 @@ func (s *survey) all(ctx context.Context, parts []part) error {
 		if err := p.do(ctx); err != nil {
 			if ctx.Err() != nil {
 				return fmt.Errorf("look at %s: %w", p.what, context.Cause(ctx))
+			}
+			if p.needed && kube.IsRetryable(err) {
+				return fmt.Errorf("look at %s: %w", p.what, err)
 			}
 			s.Unread = append(s.Unread, cluster.Unread{What: p.what, Cause: err.Error()})
 		}

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,11 +70,12 @@ const (
 // alwaysWritten are kinds of which there are many, written all the time by components that are upgraded anyway.
 var alwaysWritten = []string{"Event", "Lease", "EndpointSlice", "Endpoints"}
 
-// stored finds the objects of versions that end up to a release.
+// stored finds the objects of versions that end up to a release. That one kind may not be listed does not keep it from the others.
 func (s *survey) stored(ctx context.Context, upTo version.Version) error {
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(listsAtOnce)
 	var mu sync.Mutex
+	var errs []error
 	for _, gone := range knowledge.RemovedAPIs() {
 		now, ok := s.served(gone.Group, gone.Version, gone.Kind)
 		if !ok || !now.Listed || !knowledge.Ended(gone.Removed, upTo) {
@@ -86,14 +88,17 @@ func (s *survey) stored(ctx context.Context, upTo version.Version) error {
 			if found != nil {
 				s.Stored = append(s.Stored, *found)
 			}
-			return err
+			if err != nil {
+				errs = append(errs, err)
+			}
+			return nil
 		})
 	}
-	err := g.Wait()
+	_ = g.Wait() // the errors are all kept
 	slices.SortFunc(s.Stored, func(a, b cluster.StoredAPI) int {
 		return strings.Compare(a.Group+a.Version+a.Kind, b.Group+b.Version+b.Kind)
 	})
-	return err
+	return errors.Join(errs...)
 }
 
 func (s *survey) served(group, v, kind string) (cluster.ServedAPI, bool) {
