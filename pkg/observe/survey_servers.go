@@ -23,8 +23,12 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 )
 
-// directTimeout bounds the try to reach an API server past the endpoint: from many places only the endpoint can be reached.
-const directTimeout = 5 * time.Second
+const (
+	// directTimeout bounds the try to reach an API server past the endpoint: from many places only the endpoint can be reached.
+	directTimeout = 5 * time.Second
+	// answerTimeout bounds an answer: metrics of a large cluster are tens of megabytes.
+	answerTimeout = 30 * time.Second
+)
 
 // servers asks every API server for what only it knows: each counts the requests that it has had itself. Where none can be reached
 // directly, the endpoint answers for one of them.
@@ -40,7 +44,7 @@ func (s *survey) servers(ctx context.Context) error {
 		g.Go(func() error {
 			config := rest.CopyConfig(s.client.Config)
 			address := net.JoinHostPort(ip, strconv.Itoa(port))
-			config.Host, config.Proxy, config.Timeout = "https://"+address, nil, directTimeout
+			config.Host, config.Proxy, config.Dial = "https://"+address, nil, (&net.Dialer{Timeout: directTimeout}).DialContext
 			server := cluster.Server{Address: address}
 			var err error
 			if all[i], server.Expiry, err = metrics(ctx, config, address); err != nil {
@@ -125,6 +129,8 @@ func (s *survey) note(series []string, server string) {
 
 // get sends one request with the operator's credentials; the status is the caller's to judge.
 func get(ctx context.Context, config *rest.Config, path string) (*http.Response, error) {
+	config = rest.CopyConfig(config)
+	config.Timeout = answerTimeout
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("make client for %s: %w", config.Host, err)
