@@ -177,7 +177,7 @@ func TestHazards(t *testing.T) {
 		{"taint-master-tolerated", "v1.23.0", "v1.24.0", []string{"Deployment shop/web"}, web(func(w *cluster.Workload) { w.Tolerates, w.Nodes = []string{masterLabel}, []string{"cp-1"} }), nil},
 		{"registry-frozen", "", "", []string{"shop/web", "k8s.gcr.io/x:1"}, web(func(w *cluster.Workload) { w.Images = []string{"k8s.gcr.io/x:1"} }), nil},
 		{"registry-frozen-kubeadm", "v1.26.0", "v1.27.0", []string{"k8s.gcr.io"}, config("ClusterConfiguration", "apiVersion: kubeadm.k8s.io/v1beta3\nimageRepository: k8s.gcr.io\napiServer: {extraArgs: {audit-log-path: /var/log/audit.log}}"), nil},
-		{"cri-socket-missing", "v1.32.0", "v1.33.0", []string{"w-1"}, look(func(n *cluster.NodeLook) { n.CRISocket = "" }), nil},
+		{"cri-socket-missing", "v1.33.0", "v1.34.0", []string{"w-1"}, look(func(n *cluster.NodeLook) { n.CRISocket = "" }), nil},
 		{"cri-socket-dockershim", "v1.23.0", "v1.24.0", []string{"w-1", "dockershim.sock"}, look(func(n *cluster.NodeLook) { n.CRISocket = "/var/run/dockershim.sock" }), nil},
 		{"apparmor-annotation", "", "", []string{"shop/web"}, web(func(w *cluster.Workload) {
 			w.Annotations = []string{"container.apparmor.security.beta.kubernetes.io/web"}

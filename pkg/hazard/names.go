@@ -60,10 +60,10 @@ var nameRows = []Hazard{
 			}
 			return []Offender{{c.ImageRepository}}
 		}},
-	{ID: "cri-socket-missing", Until: "1.34", Severity: Mandatory, Source: source + "blob/v1.33.13/cmd/kubeadm/app/util/config/cluster.go",
+	{ID: "cri-socket-missing", Severity: Mandatory, Source: source + "blob/v1.34.4/cmd/kubeadm/app/util/config/cluster.go",
 		Title: "kubeadm does not find a node's container runtime without its note of the socket", Evidence: "node %q has no annotation kubeadm.alpha.kubernetes.io/cri-socket",
 		Fix:  "put it there: kubectl annotate node NAME kubeadm.alpha.kubernetes.io/cri-socket=unix:///run/containerd/containerd.sock",
-		find: looks(func(n cluster.NodeLook) bool { return n.CRISocket == "" }, func(n cluster.NodeLook) Offender { return Offender{n.Name} })},
+		find: criSocket},
 	{ID: "cri-socket-dockershim", Since: "1.24", Severity: Mandatory, Source: source + "pull/97252",
 		Title: "kubeadm has noted the socket of dockershim, which is gone", Evidence: "node %q: kubeadm.alpha.kubernetes.io/cri-socket: %s",
 		Fix:  "change the node to containerd or cri-dockerd, and the annotation with it",
@@ -85,6 +85,14 @@ var nameRows = []Hazard{
 				return ok && runs && !slices.Contains(n.Labels, controlPlaneName) && f.From.Minor >= 20
 			}, func(n cluster.NodeLook) Offender { return Offender{n.Name} })(f)
 		}},
+}
+
+// criSocket is silent where kubeadm has its note on the host instead: from 1.34 on, or by a gate before.
+func criSocket(f Facts) []Offender {
+	if c, _ := f.kubeadm(); f.Cluster.Kubeadm.KubernetesVersion.Minor >= 34 || c.FeatureGates["NodeLocalCRISocket"] {
+		return nil
+	}
+	return looks(func(n cluster.NodeLook) bool { return n.CRISocket == "" }, func(n cluster.NodeLook) Offender { return Offender{n.Name} })(f)
 }
 
 func annotated(w cluster.Workload, prefix string) bool {

@@ -285,3 +285,16 @@ func TestVersionsOfTheirOwn(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 }
+
+// TestNoteOnTheHost: from 1.34 on, and by a gate before, kubeadm keeps the socket on the host and takes the annotation away.
+func TestNoteOnTheHost(t *testing.T) {
+	later := clusterAt("v1.34.4", "v1.35.4")
+	gated := clusterAt("v1.32.0", "v1.33.0")
+	gated.Cluster.Survey.Configs[0].Text += "featureGates: {NodeLocalCRISocket: true}\n"
+	for _, f := range []Facts{later, gated} {
+		f.Cluster.Survey.Nodes[1].CRISocket = ""
+		if got := find(f, "cri-socket-missing"); got != nil {
+			t.Errorf("from %s: found %v", f.Cluster.Kubeadm.KubernetesVersion, got)
+		}
+	}
+}
