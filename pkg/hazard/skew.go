@@ -1,6 +1,7 @@
 package hazard
 
 import (
+	"math"
 	"strings"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
@@ -195,8 +196,12 @@ func pairing(id string) func(Facts) []Offender {
 			}
 			var out []Offender
 			for at := f.From; ; at.Minor++ {
-				if at.Minor == f.To.Minor {
+				switch at.Minor {
+				case f.To.Minor:
 					at = f.To
+				case f.From.Minor:
+				default:
+					at = newest(at)
 				}
 				if at != f.From {
 					for _, p := range knowledge.CheckPairing(at, etcd) {
@@ -216,6 +221,15 @@ func pairing(id string) func(Facts) []Offender {
 			}
 		})
 	}
+}
+
+// newest is the newest release of a minor of which it is known what etcd its kubeadm has: a way leads through the newest of each.
+func newest(v version.Version) version.Version {
+	v.Patch = math.MaxInt32
+	if p, err := knowledge.EtcdFor(v); err == nil {
+		return p.Kubernetes
+	}
+	return v
 }
 
 // etcdOf is the release of etcd in an image, whose tag has a revision behind a dash.
