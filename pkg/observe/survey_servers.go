@@ -55,17 +55,26 @@ func (s *survey) servers(ctx context.Context) error {
 		})
 	}
 	_ = g.Wait() // what cannot be reached is noted
-	reached := false
+	var failed []string
 	for i, series := range all {
-		reached = reached || s.Servers[i].Error == ""
+		if s.Servers[i].Error != "" {
+			failed = append(failed, s.Servers[i].Error)
+		}
 		s.note(series, s.Servers[i].Address)
 	}
-	if reached {
-		return nil
+	unasked := len(failed)
+	if unasked == len(ips) {
+		series, _, err := metrics(ctx, s.client.Config, s.client.Config.Host)
+		if err != nil {
+			return err
+		}
+		s.note(series, s.client.Config.Host)
+		unasked--
 	}
-	series, _, err := metrics(ctx, s.client.Config, s.client.Config.Host)
-	s.note(series, s.client.Config.Host)
-	return err
+	if unasked > 0 {
+		s.Unread = append(s.Unread, cluster.Unread{What: fmt.Sprintf("what %d of %d API servers were asked for", unasked, len(ips)), Cause: failed[0]})
+	}
+	return nil
 }
 
 // requested is a series of the metric that counts deprecated APIs which were asked for, from 1.19 on:
