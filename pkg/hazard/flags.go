@@ -10,10 +10,16 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
+// kubeProxy has no rows: kubeadm writes its DaemonSet anew, with flags of its own, and nothing that was set there is left to break it.
+const kubeProxy = "kube-proxy"
+
 // flagRows are one for each flag that a component has lost.
 func flagRows() []Hazard {
 	var out []Hazard
 	for _, r := range knowledge.RemovedFlags() {
+		if r.Component == kubeProxy {
+			continue
+		}
 		source := r.Source
 		if source == "" {
 			source = changelogOf(r.Removed)
@@ -80,10 +86,8 @@ func fixOf(r knowledge.RemovedFlag) string {
 		return fmt.Sprintf("take it out of the file, and restart the kubelet. Of %s only kubeadm 1.%d does so itself", kubeadmFlagsFile, minor)
 	case r.Component == "kubelet":
 		return "take it out of /var/lib/kubelet/kubeadm-flags.env, /etc/default/kubelet, /etc/sysconfig/kubelet or the drop-in that sets it, restart the kubelet, and take it out of nodeRegistration.kubeletExtraArgs of files for nodes to come"
-	case slices.Contains([]string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}, r.Component):
-		return "take it out of extraArgs in ClusterConfiguration (kubectl -n kube-system edit configmap kubeadm-config) and of the manifest in /etc/kubernetes/manifests"
 	}
-	return "take it out of the arguments of " + r.Component
+	return "take it out of extraArgs in ClusterConfiguration (kubectl -n kube-system edit configmap kubeadm-config) and of the manifest in /etc/kubernetes/manifests"
 }
 
 func changelogOf(minor string) string {
