@@ -87,8 +87,8 @@ func configVersion(f Facts) []Offender {
 		return nil
 	}
 	end := configVersions[c.APIVersion]
-	next := f.From
-	if !f.From.SameMinor(f.To) {
+	next := controlPlane(f.Cluster)
+	if !next.SameMinor(f.To) {
 		next.Minor++
 	}
 	if !knowledge.Ended(end, next) {

@@ -129,21 +129,32 @@ func (h Hazard) onTheWay(f Facts) bool {
 
 // oldest is the oldest version that anything of Kubernetes runs at.
 func oldest(c *cluster.Cluster) version.Version {
-	out := c.Kubeadm.KubernetesVersion
-	see := func(v version.Version) {
-		if !v.IsZero() && (out.IsZero() || v.Less(out)) {
-			out = v
-		}
-	}
+	out := controlPlane(c)
 	for _, n := range c.Nodes {
-		see(n.KubeletVersion)
+		out = older(out, n.KubeletVersion)
+	}
+	return out
+}
+
+// controlPlane is the oldest version that a part of the control plane runs at: from there on kubeadm of each minor does its work.
+func controlPlane(c *cluster.Cluster) version.Version {
+	out := c.Kubeadm.KubernetesVersion
+	for _, n := range c.Nodes {
 		for _, s := range n.StaticPods {
 			if ofKubernetes(s) {
-				see(s.Version)
+				out = older(out, s.Version)
 			}
 		}
 	}
 	return out
+}
+
+// older is the older of two versions, one of which may not be known.
+func older(a, b version.Version) version.Version {
+	if a.IsZero() || !b.IsZero() && b.Less(a) {
+		return b
+	}
+	return a
 }
 
 // ofKubernetes tells whether a static pod has a version of Kubernetes: others of the control plane, such as a cloud's, have one of their own.

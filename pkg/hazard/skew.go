@@ -195,15 +195,16 @@ func pairing(id string) func(Facts) []Offender {
 				return nil
 			}
 			var out []Offender
-			for at := f.From; ; at.Minor++ {
+			from := controlPlane(f.Cluster)
+			for at := from; ; at.Minor++ {
 				switch at.Minor {
 				case f.To.Minor:
 					at = f.To
-				case f.From.Minor:
+				case from.Minor:
 				default:
 					at = newest(at)
 				}
-				if at != f.From {
+				if at != from {
 					for _, p := range knowledge.CheckPairing(at, etcd) {
 						// What is a warning holds only under a condition, or is advice: etcd-newer is all of it.
 						if p.ID == id && (!p.Warning || id == "etcd-newer") {
@@ -215,7 +216,7 @@ func pairing(id string) func(Facts) []Offender {
 					return out
 				}
 				// From here on kubeadm has put its own in place.
-				if p, err := knowledge.EtcdFor(at); err == nil && etcd.Less(p.Default) && at != f.From {
+				if p, err := knowledge.EtcdFor(at); err == nil && etcd.Less(p.Default) && at != from {
 					etcd = p.Default
 				}
 			}
