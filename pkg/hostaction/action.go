@@ -209,6 +209,11 @@ type PulledImage struct {
 	Error string `json:"error,omitempty"`
 }
 
+// KubeadmDiff asks kubeadm of Version (see DownloadPackages) what it would change in this host's static pods. Output: string, a unified diff.
+type KubeadmDiff struct {
+	Version version.Version `json:"version"`
+}
+
 // KubeadmPlan runs `kubeadm upgrade plan VERSION`. Output: none.
 type KubeadmPlan struct {
 	Version         version.Version `json:"version"`
@@ -281,6 +286,7 @@ func (FinishPackages) Kind() Kind       { return "finish-packages" }        // K
 func (RestoreKubeletConfig) Kind() Kind { return "restore-kubelet-config" } // Kind implements Action.
 func (PullImages) Kind() Kind           { return "pull-images" }            // Kind implements Action.
 func (CheckImages) Kind() Kind          { return "check-images" }           // Kind implements Action.
+func (KubeadmDiff) Kind() Kind          { return "kubeadm-diff" }           // Kind implements Action.
 func (KubeadmPlan) Kind() Kind          { return "kubeadm-plan" }           // Kind implements Action.
 func (KubeadmApply) Kind() Kind         { return "kubeadm-apply" }          // Kind implements Action.
 func (KubeadmNode) Kind() Kind          { return "kubeadm-node" }           // Kind implements Action.
@@ -298,6 +304,7 @@ func (FinishPackages) Changes() bool       { return true }
 func (RestoreKubeletConfig) Changes() bool { return true }
 func (PullImages) Changes() bool           { return false }
 func (CheckImages) Changes() bool          { return false }
+func (KubeadmDiff) Changes() bool          { return false }
 func (KubeadmPlan) Changes() bool          { return false }
 func (KubeadmApply) Changes() bool         { return true }
 func (KubeadmNode) Changes() bool          { return true }

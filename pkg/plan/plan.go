@@ -42,12 +42,21 @@ type Plan struct {
 	Components []Component `json:"components,omitempty"`
 	// Disruption says in sentences what users of the cluster have to expect.
 	Disruption []string `json:"disruption,omitempty"`
+	// StaticPods is what kubeadm changes in the static pods of one control-plane node; nil where that was not to be had.
+	StaticPods *StaticPods `json:"staticPods,omitempty"`
 	// Etcd is set in a plan of EtcdKind.
 	Etcd *EtcdPlan `json:"etcd,omitempty"`
 	// Nodes says for every node where it stands and where it goes.
 	Nodes []NodeSummary `json:"nodes"`
 	// Phases run one after another; a plan without phases has nothing to do.
 	Phases []Phase `json:"phases"`
+}
+
+// StaticPods is the difference between the manifests of a node and those that the target's kubeadm would write there.
+type StaticPods struct {
+	Node string `json:"node"`
+	// Diff is a unified diff, by kubeadm itself.
+	Diff string `json:"diff"`
 }
 
 // ClusterRef tells which cluster a plan is for.
@@ -192,10 +201,11 @@ func (p *Plan) seal() error {
 }
 
 // digested is the plan without what says nothing of what is done: how this machine reaches the cluster and where a bundle lies on it, and the pods that a
-// drain would move now, with what is told of them. They have other names an hour later, and the drain takes those that it finds.
+// drain would move now, with what is told of them. They have other names an hour later, and the drain takes those that it finds. What kubeadm writes is
+// kubeadm's own affair, of which the plan tells as well as it can.
 func (p *Plan) digested() Plan {
 	out := *p
-	out.Digest, out.Disruption = "", nil
+	out.Digest, out.Disruption, out.StaticPods = "", nil, nil
 	out.Cluster = ClusterRef{UID: p.Cluster.UID}
 	out.Options.PackagesFrom, out.Options.ImagesFrom = p.Options.PackagesFrom.digested(), p.Options.ImagesFrom.digested()
 	out.Nodes = slices.Clone(p.Nodes)

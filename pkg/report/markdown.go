@@ -54,7 +54,7 @@ func Markdown(w io.Writer, r *Report) {
 		if i == 0 {
 			fmt.Fprint(w, "\n## Changed files\n")
 		}
-		fmt.Fprintf(w, "\n%s of %s on %s, for %s:\n\n%s", inline(f.Path), inline(f.Member), inline(f.Node), f.To.Bare(), fenced(f.Diff))
+		fmt.Fprintf(w, "\n%s:\n\n%s", inline(f.What), fenced(f.Diff))
 	}
 	if len(p.Steps) > 0 {
 		fmt.Fprint(w, "\n## Steps\n\n")

@@ -25,7 +25,7 @@ type page struct {
 	Tables   []table
 	Lists    []list
 	Etcd     *EtcdDone
-	Files    []plan.EtcdChange
+	Files    []change
 	Timeline *timeline
 	Steps    []done
 	Probe    *Probe
@@ -50,6 +50,12 @@ type done struct {
 	State                               event.State
 }
 
+// change is how a file changes.
+type change struct {
+	What, Diff string
+	Notes      []string
+}
+
 // table and list are parts that need no form of their own.
 type table struct {
 	ID, Title string
@@ -71,9 +77,7 @@ func newPage(r *Report) page {
 	p.Nodes = changes(r)
 	p.Tables = tables(r)
 	p.Lists = lists(r)
-	if r.Plan != nil && r.Plan.Etcd != nil {
-		p.Files = r.Plan.Etcd.Changes
-	}
+	p.Files = files(r.Plan)
 	planned := stepsOf(r.Plan)
 	for _, s := range r.Steps {
 		d := done{ID: s.ID, Title: cmp.Or(planned[s.ID].Title, s.ID), Node: s.Node, State: s.State, Error: s.Error}
@@ -110,6 +114,19 @@ func tables(r *Report) []table {
 		known.Rows = append(known.Rows, []string{e.ID, e.Cause, e.Fix, e.Source})
 	}
 	return slices.DeleteFunc(append(all, members, state, known), func(t table) bool { return len(t.Rows) == 0 })
+}
+
+func files(p *plan.Plan) []change {
+	var all []change
+	if p != nil && p.StaticPods != nil && p.StaticPods.Diff != "" {
+		all = append(all, change{What: "static pods of " + p.StaticPods.Node + ", by kubeadm " + p.To.String(), Diff: p.StaticPods.Diff})
+	}
+	if p != nil && p.Etcd != nil {
+		for _, c := range p.Etcd.Changes {
+			all = append(all, change{What: fmt.Sprintf("%s of %s on %s, for %s", c.Path, c.Member, c.Node, c.To.Bare()), Diff: c.Diff, Notes: c.Notes})
+		}
+	}
+	return all
 }
 
 func lists(r *Report) []list {

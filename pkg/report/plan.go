@@ -2,6 +2,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -34,6 +35,9 @@ func Plan(w io.Writer, c *cluster.Cluster, p *plan.Plan) {
 		for _, d := range p.Disruption {
 			fmt.Fprintf(w, "  - %s\n", d)
 		}
+	}
+	if p.StaticPods != nil {
+		fmt.Fprintf(w, "\nWhat kubeadm changes in the static pods of %s:\n%s", p.StaticPods.Node, printers.EscapeTerminal(cmp.Or(p.StaticPods.Diff, "nothing\n")))
 	}
 	for _, ph := range p.Phases {
 		steps(w, ph)

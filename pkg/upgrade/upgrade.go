@@ -191,7 +191,11 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, u.notStale(p.Plan)
+	if err := u.notStale(p.Plan); err != nil {
+		return p, err
+	}
+	p.Plan.StaticPods, err = u.staticPods(ctx, p, packages)
+	return p, err
 }
 
 // orNil keeps a nil *BlockedError from becoming an error that is not nil.

@@ -10,11 +10,16 @@ import (
 // basic upgrades a cluster under load in one go, and proves by the cluster itself that all of it is new, none of it is
 // damaged, and nobody was left without an answer.
 func basic(ctx context.Context, e *env) error {
+	lines, err := e.promised(ctx)
+	if err != nil {
+		return err
+	}
 	u, err := e.upgradeUnderLoad(ctx, e.product.run)
 	if err != nil || u == nil {
 		return err
 	}
 	failed := e.prove(ctx, u)
+	e.check("the manifests are as the plan had shown", func() error { return e.kept(ctx, lines) })
 	e.check("every kubelet was restarted once", func() error { return e.restartedOnce(ctx, u.began) })
 	return e.measure(ctx, u, failed)
 }

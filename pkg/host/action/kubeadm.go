@@ -14,6 +14,30 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
+func kubeadmDiff(ctx context.Context, a hostaction.KubeadmDiff, env Env) (any, error) {
+	kubeadm, err := kubeadmOf(ctx, a.Version, env)
+	if err != nil {
+		return nil, err
+	}
+	out, err := proc.Output(ctx, kubeadm, "upgrade", "diff", a.Version.String())
+	if err != nil {
+		return nil, err
+	}
+	return onlyDiff(out), nil
+}
+
+// onlyDiff leaves out what kubeadm says of itself, which it writes between.
+func onlyDiff(out string) string {
+	var b strings.Builder
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, "[") {
+			continue
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
 func kubeadmPlan(ctx context.Context, a hostaction.KubeadmPlan, env Env) (any, error) {
 	kubeadm, err := kubeadmProgram()
 	if err != nil {

@@ -35,6 +35,7 @@ func For(k hostaction.Kind) (f Func, ok bool) {
 		hostaction.CheckImages{}.Kind():          typed(checkImages),
 		hostaction.FindImages{}.Kind():           typed(findImages),
 		hostaction.ImportImages{}.Kind():         typed(importImages),
+		hostaction.KubeadmDiff{}.Kind():          typed(kubeadmDiff),
 		hostaction.KubeadmPlan{}.Kind():          typed(kubeadmPlan),
 		hostaction.KubeadmApply{}.Kind():         typed(kubeadmApply),
 		hostaction.KubeadmNode{}.Kind():          typed(kubeadmNode),
