@@ -2,6 +2,7 @@ package action
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -29,21 +31,39 @@ func risks(ctx context.Context, _ Env, h *cluster.Host) error {
 		return err
 	}
 	defer sd.Close()
-	pid, err := sd.MainPID(ctx, kubeletUnit)
+	line, err := kubeletCommand(ctx, sd)
 	if err != nil {
 		return err
 	}
-	if pid > 0 {
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it may just have ended
-			return fmt.Errorf("read command line of the kubelet: %w", err)
-		}
-		h.KubeletArgs = kubeletArgs(strings.Split(string(line), "\x00"), argumentFiles())
-	}
+	h.KubeletArgs = kubeletArgs(strings.Split(line, "\x00"), argumentFiles())
 	h.Certificates = certificates("/etc/kubernetes/pki", "/var/lib/kubelet/pki")
 	h.ExtraManifests = extraManifests("/etc/kubernetes/manifests")
 	h.Unattended = unattended(ctx)
 	return nil
+}
+
+// kubeletCommand is the command line of the kubelet; empty where none runs. One that has ended before it was read is started again by systemd.
+func kubeletCommand(ctx context.Context, sd *systemd.Conn) (string, error) {
+	const tries = 5
+	for i := 1; ; i++ {
+		pid, err := sd.MainPID(ctx, kubeletUnit)
+		if err != nil || pid == 0 {
+			return "", err
+		}
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && len(line) > 0 {
+			return string(line), nil
+		}
+		ended := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
+		if err != nil && !ended || i == tries {
+			return "", fmt.Errorf("read command line of the kubelet: %w", cmp.Or(err, errors.New("it is empty")))
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("read command line of the kubelet: %w", context.Cause(ctx))
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // argumentFiles are the files from which kubeadm's own unit takes arguments, as its drop-in names them.
