@@ -34,7 +34,7 @@ var becameStable = []string{
 // Lost tells whether its objects cannot be read any more once it is gone, unless another version is served while it is still there. Objects of
 // beta versions are always converted; alpha versions are dropped as they are.
 func (a RemovedAPI) Lost() bool {
-	return a.Replacement == "" && !(strings.Contains(a.Version, "beta") && slices.Contains(becameStable, a.Group+" "+a.Kind))
+	return a.Replacement == "" && (!strings.Contains(a.Version, "beta") || !slices.Contains(becameStable, a.Group+" "+a.Kind))
 }
 
 // RemovedFlag is a flag that a component takes no more: it does not start with it.
