@@ -11,6 +11,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
@@ -34,7 +35,7 @@ func (u *Upgrade) prepareAbort(ctx context.Context, back []string) (*Prepared, e
 	if p.Unfinished, err = record.Read(ctx, u.client); err != nil {
 		return nil, err
 	}
-	if err := u.observe(ctx, p); err != nil {
+	if err := u.observe(ctx, p, observe.Cluster); err != nil {
 		return p, err
 	}
 	purpose := "take nodes back"
@@ -93,8 +94,9 @@ func (u *Upgrade) prepareAbortEtcd(ctx context.Context, p *Prepared, back []stri
 	return p, err
 }
 
-func (u *Upgrade) observe(ctx context.Context, p *Prepared) error {
-	c, err := observe.Cluster(ctx, u.client)
+// observe fills in the cluster, as look finds it. That it is none of kubeadm's is a finding.
+func (u *Upgrade) observe(ctx context.Context, p *Prepared, look func(context.Context, *kube.Client) (*cluster.Cluster, error)) error {
+	c, err := look(ctx, u.client)
 	if errors.Is(err, observe.ErrNotKubeadm) {
 		return p.block(preflight.Finding{ID: "not-kubeadm", Severity: preflight.Error, Message: err.Error(),
 			Fix: "see that this is the right context; a cluster that kubeadm did not build is upgraded by what built it"})

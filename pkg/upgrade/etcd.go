@@ -86,7 +86,7 @@ func (u *Upgrade) lookAtEtcd(ctx context.Context, p *Prepared, purpose string) (
 		return nil, errors.Join(err, orNil(blocked))
 	}
 	u.notice("observe cluster %s", u.client.Config.Host)
-	if err := u.observe(ctx, p); err != nil {
+	if err := u.observe(ctx, p, observe.Cluster); err != nil {
 		return nil, err
 	}
 	if err := u.sameCluster(p.Cluster); err != nil {

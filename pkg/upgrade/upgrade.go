@@ -127,14 +127,8 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 		return p, errors.Join(err, orNil(blocked))
 	}
 	u.notice("observe cluster %s", u.client.Config.Host)
-	var err error
-	p.Cluster, err = observe.ForPlan(ctx, u.client)
-	if errors.Is(err, observe.ErrNotKubeadm) {
-		return p, p.block(preflight.Finding{ID: "not-kubeadm", Severity: preflight.Error, Message: err.Error(),
-			Fix: "see that this is the right context; a cluster that kubeadm did not build is upgraded by what built it"})
-	}
-	if err != nil {
-		return nil, err
+	if err := u.observe(ctx, p, observe.ForPlan); err != nil {
+		return p, err
 	}
 	if err := u.sameCluster(p.Cluster); err != nil {
 		return p, err
