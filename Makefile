@@ -100,11 +100,11 @@ kubernetes-tables: ## Read anew from Kubernetes' sources which APIs, flags and f
 
 .PHONY: test-etcd
 test-etcd: ## Try etcd-migrate and the agent on real etcd servers, from 2.3 to 3.7
-	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBERNETES_1_12_BIN_DIR=$$($(LAB) build --kubernetes v1.12.0) go test -tags realetcd -timeout 30m -parallel 6 ./test/etcd ./test/etcdhost
+	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBE_APISERVER_1_12=$$($(LAB) build --kubernetes v1.12.0 --command cmd/kube-apiserver) go test -tags realetcd -timeout 30m -parallel 6 ./test/etcd ./test/etcdhost
 
 .PHONY: test-etcd-full
 test-etcd-full: ## The same with 200,000 keys and 200 kills of the migration, at instants that are new each time
-	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBERNETES_1_12_BIN_DIR=$$($(LAB) build --kubernetes v1.12.0) go test -tags realetcd -timeout 90m -parallel 6 -v ./test/etcd -keys 200000 -kills 200 -seed "$$(date +%s)"
+	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBE_APISERVER_1_12=$$($(LAB) build --kubernetes v1.12.0 --command cmd/kube-apiserver) go test -tags realetcd -timeout 90m -parallel 6 -v ./test/etcd -keys 200000 -kills 200 -seed "$$(date +%s)"
 
 .PHONY: bench-etcd
 bench-etcd: ## Measure etcd-migrate against etcdctl, the image of Kubernetes, steps by hand and cp (minutes, idle machine)

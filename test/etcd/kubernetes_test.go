@@ -36,9 +36,9 @@ type apiServer struct {
 
 func startAPIServer(t *testing.T, backend, etcd string) *apiServer {
 	t.Helper()
-	dir := os.Getenv("KUBERNETES_1_12_BIN_DIR")
-	if dir == "" {
-		t.Fatal("KUBERNETES_1_12_BIN_DIR is not set: run make test-etcd")
+	program := os.Getenv("KUBE_APISERVER_1_12")
+	if program == "" {
+		t.Fatal("KUBE_APISERVER_1_12 is not set: run make test-etcd")
 	}
 	free, err := loopback.Free(t.Context(), 2)
 	if err != nil {
@@ -59,7 +59,7 @@ func startAPIServer(t *testing.T, backend, etcd string) *apiServer {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	a.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(dir, "kube-apiserver"), "--storage-backend="+backend, "--etcd-servers="+etcd,
+	a.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), program, "--storage-backend="+backend, "--etcd-servers="+etcd,
 		"--insecure-bind-address="+host, "--insecure-port="+insecure, "--bind-address="+host, "--secure-port="+secure,
 		"--cert-dir="+state, "--service-cluster-ip-range=10.0.0.0/24", "--disable-admission-plugins=ServiceAccount", "--authorization-mode=RBAC")
 	a.cmd.Stdout, a.cmd.Stderr = log, log

@@ -77,7 +77,7 @@ func KubernetesCommand(ctx context.Context, cache, version, dir, log string) (st
 			return err
 		}
 		pkg := "k8s.io/kubernetes/" + dir
-		return g.run(ctx, src, cgo(pkg), "build", "-ldflags", "-s -w", "-o", filepath.Join(tmp, filepath.Base(dir)), pkg)
+		return g.run(ctx, src, cgo(pkg), "build", "-ldflags", "-s -w "+kubernetesOfOld(version).LDFlags, "-o", filepath.Join(tmp, filepath.Base(dir)), pkg)
 	})
 	return filepath.Join(out, filepath.Base(dir)), err
 }
