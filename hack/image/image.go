@@ -71,16 +71,16 @@ func (m maker) image(platform *v1.Platform) (v1.Image, error) {
 func (m maker) parts(arch string) ([]layer, error) {
 	own := layer{comment: "add " + m.Path, entries: []entry{{path: m.Path, source: forArch(m.binary, arch)}}}
 	if m.contents != nil {
-		list, err := m.contents(forArch(m.binary, arch), m.name, m.version)
+		list, err := m.listed(forArch(m.binary, arch), m.name, m.version)
 		if err != nil {
 			return nil, err
 		}
-		own.entries = append(own.entries, entry{path: "/usr/share/sbom/" + m.name + ".cdx.json", data: list})
+		own.entries = append(own.entries, list)
 	}
 	var parts []layer
 	if m.Etcd != "" {
 		var err error
-		if parts, err = m.layers(m.Etcd, arch); err != nil {
+		if parts, err = m.layers(arch); err != nil {
 			return nil, err
 		}
 		links, err := m.newest(m.Etcd)
@@ -93,6 +93,12 @@ func (m maker) parts(arch string) ([]layer, error) {
 		own.entries = append(own.entries, entry{path: p, link: m.Links[p]})
 	}
 	return append(parts, own), nil
+}
+
+// listed is a file of the image that lists what a program of it was made of.
+func (m maker) listed(program, name, version string) (entry, error) {
+	list, err := m.contents(program, name, version)
+	return entry{path: "/usr/share/sbom/" + name + ".cdx.json", data: list}, err
 }
 
 // config completes the image's config.

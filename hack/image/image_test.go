@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,6 +36,12 @@ const (
 // from one call to the next.
 func programs(t *testing.T) maker {
 	t.Helper()
+	return programsOf(t, "\x7fELF ")
+}
+
+// programsOf has every program begin in the same way.
+func programsOf(t *testing.T, begin string) maker {
+	t.Helper()
 	dir := t.TempDir()
 	write := func(path, text string) string {
 		t.Helper()
@@ -57,7 +64,7 @@ func programs(t *testing.T) maker {
 				t.Fatal(err)
 			}
 			for _, n := range names {
-				s, err := release.Sum(write(filepath.Join(dir, arch, n+"-"+version), "\x7fELF "+n+version+arch))
+				s, err := release.Sum(write(filepath.Join(dir, arch, n+"-"+version), begin+n+version+arch))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -66,7 +73,7 @@ func programs(t *testing.T) maker {
 		}
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		path := write(filepath.Join(dir, "program-"+arch), "\x7fELF and the rest for "+arch)
+		path := write(filepath.Join(dir, "program-"+arch), begin+"and the rest for "+arch)
 		if err := os.Chtimes(path, time.Now(), time.Now().Add(-time.Duration(os.Getpid())*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
@@ -168,6 +175,7 @@ func TestEtcd(t *testing.T) {
 				}
 				want["usr/local/bin/"+n+"-"+v] = "755 \x7fELF " + n + v + "arm64"
 				want["usr/local/bin/"+n] = "777 " + n + "-" + v // the last is the newest
+				want["usr/share/sbom/"+n+"-"+v+".cdx.json"] = "644 what " + n + "-" + v + " is made of: " + n + "-" + v
 			}
 		}
 		if d := cmp.Diff(want, files(t, one(t, programs(t).of(t, etcdImage, c.hops...), "linux/arm64"))); d != "" {
@@ -219,18 +227,18 @@ func TestEtcdRefuses(t *testing.T) {
 func TestTargets(t *testing.T) {
 	srv := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer srv.Close()
-	dir, m := t.TempDir(), programs(t)
+	dir := t.TempDir()
 	ref := strings.TrimPrefix(srv.URL, "http://") + "/etcd-migrate:test"
 	// Any Go program tells what it is made of; stand-ins do not.
-	self, err := os.ReadFile(os.Args[0])
+	empty := filepath.Join(dir, "empty")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", empty, "./testdata/empty").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	program, err := os.ReadFile(empty)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, arch := range []string{"amd64", "arm64"} {
-		if err := os.WriteFile(forArch(m.binary, arch), append(self, arch...), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	m := programsOf(t, string(program))
 	common := []string{"--image", etcdImage, "--binary", m.binary, "--etcd", m.dir, "--releases", m.releases}
 	both := []string{"--platform", "linux/amd64,linux/arm64"}
 	for _, args := range [][]string{

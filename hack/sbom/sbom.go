@@ -25,7 +25,7 @@ func Of(path, name, version string) ([]byte, error) {
 		return nil, fmt.Errorf("hash program: %w", err)
 	}
 	sum := sha256.Sum256(data)
-	program := cdx.Component{BOMRef: name, Type: cdx.ComponentTypeApplication, Name: name, Version: version, PackageURL: purl(info.Main.Path, version),
+	program := cdx.Component{BOMRef: name, Type: cdx.ComponentTypeApplication, Name: name, Version: version, PackageURL: purl(home(info), version),
 		Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(sum[:])}}}
 	// The standard library is a part as any other: its faults are the program's.
 	parts := []cdx.Component{module("std", strings.TrimPrefix(info.GoVersion, "go"), "")}
@@ -46,6 +46,18 @@ func Of(path, name, version string) ([]byte, error) {
 		return nil, fmt.Errorf("write list of modules: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// home is the module that the program's package is in. That need not be the one it was built from: a module that does nothing but
+// pin what a program is built from has it among its dependencies.
+func home(info *debug.BuildInfo) string {
+	path := ""
+	for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
+		if (info.Path == m.Path || strings.HasPrefix(info.Path, m.Path+"/")) && len(m.Path) > len(path) {
+			path = m.Path
+		}
+	}
+	return path
 }
 
 func dependency(d *debug.Module) cdx.Component {

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -43,6 +44,11 @@ func TestOf(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("missing are %v in\n%s", want, text)
+	}
+	pinned := &debug.BuildInfo{Path: "go.etcd.io/etcd/server/v3", Main: debug.Module{Path: "etcd.invalid/v3.5.35"},
+		Deps: []*debug.Module{{Path: "go.etcd.io/etcd/api/v3"}, {Path: "go.etcd.io/etcd/server/v3"}, {Path: "go.etcd.io/etcd/server/v3x"}}}
+	if got := home(pinned); got != "go.etcd.io/etcd/server/v3" {
+		t.Errorf("a program that was built from a module of pins is of %s", got)
 	}
 	if _, err := Of("sbom.go", "x", "v1"); err == nil {
 		t.Error("a source file has modules")

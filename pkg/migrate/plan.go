@@ -18,7 +18,7 @@ import (
 type Strategy string
 
 const (
-	// Auto steps where all that a member has fits, and restores where something has to be left behind.
+	// Auto restores where nothing is lost by it that the target would take, and steps otherwise.
 	Auto Strategy = "auto"
 	// Stepwise runs every release in between.
 	Stepwise Strategy = "stepwise"
@@ -240,14 +240,14 @@ func (p *Plan) single(i *datadir.Info, convert bool) {
 	left := v2Left(i)
 	from := i.Version
 	switch {
-	case p.Strategy == Auto && (convert || hops.Compare(p.To, from) < 0):
+	case p.Strategy == Auto && (convert || hops.Compare(p.To, from) < 0 || !behind(i) && (!left || hops.Compare(p.To, "3.5") > 0)):
 		p.Strategy = Restore
 	case p.Strategy == Auto:
 		p.Strategy = Stepwise
 	}
 	switch {
 	case p.Strategy == Restore:
-		p.restore(from, convert)
+		p.restore(i, convert)
 		return
 	case p.stepsDown():
 		p.stepDown(from)
@@ -279,14 +279,17 @@ func (p *Plan) single(i *datadir.Info, convert bool) {
 	}
 }
 
-func (p *Plan) restore(from string, convert bool) {
+func (p *Plan) restore(i *datadir.Info, convert bool) {
+	from := i.Version
 	switch {
 	case convert:
 		p.add(Convert, format(p.To))
 	case hops.Compare(from, "3.6") >= 0 && hops.Compare(p.To, from) > 0:
 		// The v2 API has left nothing in it: the next server takes it as it is.
 	default:
-		p.add(Run, from) // what is in the log only has to come into the database
+		if behind(i) {
+			p.add(Run, from)
+		}
 		p.add(Rebase, format(p.To))
 	}
 	p.add(Run, p.To)

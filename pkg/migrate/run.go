@@ -193,8 +193,8 @@ func (m *migration) run(ctx context.Context, info *datadir.Info, versionText str
 // prepare makes the new member beside the old one.
 func (m *migration) prepare(ctx context.Context, info *datadir.Info) error {
 	if m.plan.Steps[0].Kind != Convert {
-		if db := info.Database; db != nil && db.ConsistentIndex == info.Log.Index() {
-			m.reference = db
+		if !behind(info) {
+			m.reference = info.Database
 		}
 		m.Log.Info("copy the member", zap.String("to", string(m.work.Dir())))
 		err := m.during("copy", func() error { return tree.Copy(m.Dir.Member(), m.work.Dir().Member()) })

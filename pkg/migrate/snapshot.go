@@ -80,7 +80,7 @@ func Save(ctx context.Context, o Options, file string) (*Manifest, error) {
 	return c.finish(info, part, file)
 }
 
-// behind says whether something is in the log and not in the database: the member was killed.
+// behind says whether something is in the log and not in the database: the member was killed. Requests of the v2 API never come there.
 func behind(i *datadir.Info) bool {
 	for _, e := range i.Log.Entries {
 		if e.GetIndex() <= i.Database.ConsistentIndex || len(e.GetData()) == 0 {

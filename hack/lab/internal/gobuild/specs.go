@@ -1,6 +1,7 @@
 package gobuild
 
 import (
+	_ "embed"
 	"fmt"
 	"path"
 	"strings"
@@ -42,10 +43,18 @@ func Etcd(version, tools string) Spec {
 		Packages: []string{root + "server/v3", root + "etcdctl/v3", root + "etcdutl/v3"}}
 }
 
+// Parts of CoreDNS and of the registry that kubeadm's Corefile and a folder of images want.
+//
+//go:embed mains/coredns.txt
+var coreDNSMain string
+
+//go:embed mains/registry.txt
+var registryMain string
+
 // CoreDNS builds the DNS server.
 func CoreDNS(version string) Spec {
 	const root = "github.com/coredns/coredns"
-	return Spec{Name: "coredns", Version: version, Primary: module.Version{Path: root, Version: version}, Packages: []string{root}, Tags: "grpcnotrace"}
+	return Spec{Name: "coredns", Version: version, Primary: module.Version{Path: root, Version: version}, Main: coreDNSMain, Tags: "grpcnotrace"}
 }
 
 // CNIPlugins builds all plugins that the release carries for Linux.
@@ -63,5 +72,5 @@ func CNIPlugins(version string) Spec {
 // Registry builds the OCI registry.
 func Registry(version string) Spec {
 	const root = "github.com/distribution/distribution/v3"
-	return Spec{Name: "registry", Version: version, Primary: module.Version{Path: root, Version: version}, Packages: []string{root + "/cmd/registry"}}
+	return Spec{Name: "registry", Version: version, Primary: module.Version{Path: root, Version: version}, Main: registryMain}
 }
