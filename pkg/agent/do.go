@@ -21,6 +21,7 @@ import (
 	"k8s.io/streaming/pkg/httpstream"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 )
 
 // silence is how long a stream may say nothing before it is taken for dead: the agent writes a frame every five seconds.
@@ -82,7 +83,7 @@ func (a *Agents) Do(ctx context.Context, node, id string, action hostaction.Acti
 		case isFatal(err), isRefusal(err) && time.Since(s.heard) > refusalPatience:
 			return fmt.Errorf("%s on node %q: %w", req.Kind, node, err)
 		}
-		s.say(fmt.Sprintf("agent on node %q: %v", node, err))
+		s.say(fmt.Sprintf("agent on node %q: %s", node, kube.Brief(err)))
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s on node %q: %w (last: %w)", req.Kind, node, context.Cause(ctx), err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 )
 
 // fetchPatience is how long a transfer may get no further before it is given up. An API server that restarts takes less.
@@ -79,7 +80,7 @@ func (a *Agents) fetch(ctx context.Context, node string, f hostaction.Offered, p
 			return err
 		}
 		if follow.Waiting != nil {
-			follow.Waiting(fmt.Sprintf("agent on node %q: %v", node, err))
+			follow.Waiting(fmt.Sprintf("agent on node %q: %s", node, kube.Brief(err)))
 		}
 		select {
 		case <-ctx.Done():

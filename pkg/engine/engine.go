@@ -21,6 +21,8 @@ type Engine struct {
 	New func(plan.Step) (step.Action, error)
 	// Retryable tells errors that pass by themselves, such as an API server that restarts.
 	Retryable func(error) bool
+	// Brief says one of these to who waits for it to pass.
+	Brief func(error) string
 	// Patience is how long retryable errors may follow one another before a step is given up.
 	Patience time.Duration
 	Sink     event.Sink
@@ -262,7 +264,7 @@ func (r *run) retry(ctx context.Context, report step.Reporter, f func() error) e
 		if time.Since(since) > r.Patience {
 			return fmt.Errorf("%w (tried again for %s)", err, r.Patience)
 		}
-		report.Waiting("the API server: " + err.Error())
+		report.Waiting("the API server: " + r.Brief(err))
 		select {
 		case <-ctx.Done():
 			return errors.Join(err, causeUnless(ctx, err))

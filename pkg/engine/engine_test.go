@@ -61,6 +61,7 @@ func (b *bench) engine(stop <-chan struct{}) *Engine {
 			return a, nil
 		},
 		Retryable: func(err error) bool { return errors.Is(err, errPassing) },
+		Brief:     error.Error,
 		Patience:  time.Minute,
 		Sink:      event.SinkFunc(func(event.Event) {}),
 		Stop:      stop,

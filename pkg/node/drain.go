@@ -92,7 +92,7 @@ func Drain(ctx context.Context, c *kube.Client, name string, o DrainOptions) err
 		default:
 			return fmt.Errorf("drain node %q: %w", name, err)
 		}
-		o.Waiting("API server: " + err.Error())
+		o.Waiting("API server: " + kube.Brief(err))
 		select {
 		case <-ctx.Done():
 			return d.timedOut(context.Cause(ctx))

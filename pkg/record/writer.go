@@ -20,6 +20,8 @@ const (
 	writeEvery = time.Second
 	// writeRate makes large records rarer: etcd keeps every one of them until it compacts.
 	writeRate = 100 << 10 // bytes a second
+	// refusal is how long an API server that has just started may refuse everybody: it has to read the roles first.
+	refusal = 2 * time.Minute
 	// flushTime bounds the last write.
 	flushTime = 20 * time.Second
 )
@@ -42,6 +44,8 @@ type Writer struct {
 	// version is the resource version of the last write; empty when it has to be asked for. Only the loop, and Finish after it, touch these.
 	version string
 	warned  bool
+	// refusedSince is when the API server began to refuse what it had allowed before; zero while it does not.
+	refusedSince time.Time
 }
 
 // Keep begins the record of a run in the cluster; Finish ends it.
@@ -83,6 +87,8 @@ func (w *Writer) keep(ctx context.Context) {
 		}
 		n, err := w.write(ctx)
 		switch {
+		case err == nil:
+			w.refusedSince = time.Time{}
 		case errors.Is(err, ErrLost):
 			return
 		case err != nil && ctx.Err() == nil:
@@ -99,11 +105,22 @@ func (w *Writer) keep(ctx context.Context) {
 
 // complain says once what keeps the record from being written; an API server that restarts is no reason.
 func (w *Writer) complain(err error) {
-	lasting := apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err)
+	lasting := w.refuses(err) || apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err)
 	if lasting && !w.warned {
 		w.warned = true
 		w.warn("the record of this run in the cluster cannot be written: %v", err)
 	}
+}
+
+// refuses tells whether the API server has refused everything for longer than one that has just started does.
+func (w *Writer) refuses(err error) bool {
+	if !apierrors.IsForbidden(err) {
+		return false
+	}
+	if w.refusedSince.IsZero() {
+		w.refusedSince = time.Now()
+	}
+	return time.Since(w.refusedSince) > refusal
 }
 
 // write puts the run as it is now into the cluster, and tells how large it is.

@@ -93,6 +93,7 @@ func (u *Upgrade) walk(ctx context.Context, p *plan.Plan, name string, sink even
 		New: step.Deps{Client: u.guarded, Agents: u.agents, Run: name, Found: u.found.keep, Sources: u.bundles.sources(),
 			Waiting: waiting}.New,
 		Retryable: kube.IsRetryableLater,
+		Brief:     kube.Brief,
 		Patience:  patience,
 		Sink:      sink,
 		Stop:      stop,
