@@ -9,7 +9,7 @@ lint=${XDG_CACHE_HOME:-$HOME/.cache}/kubectl-upgrade/tools/golangci-lint-$versio
 if [[ ! -x $lint ]]; then
 	echo "build golangci-lint $version" >&2
 	mkdir -p "${lint%/*}"
-	go -C hack/tools build -trimpath -o "$lint.$$" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	go -C hack/tools build -trimpath -gcflags=all=-dwarf=false -ldflags="-s -w" -o "$lint.$$" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	mv "$lint.$$" "$lint" # another build may be under way
 fi
 

@@ -38,7 +38,8 @@ func Build(ctx context.Context, cache string, s Spec, log string) (string, error
 		if err := prepare(ctx, src, s, log); err != nil {
 			return err
 		}
-		args := []string{"go", "build", "-trimpath", "-o", tmp + "/", "-ldflags", strings.TrimSpace("-s -w " + s.LDFlags)}
+		// What debuggers read is a sixth of the work, and is stripped.
+		args := []string{"go", "build", "-trimpath", "-gcflags=all=-dwarf=false", "-o", tmp + "/", "-ldflags", strings.TrimSpace("-s -w " + s.LDFlags)}
 		if s.Tags != "" {
 			args = append(args, "-tags", s.Tags)
 		}
