@@ -270,16 +270,16 @@ func (ServerStop) Kind() Kind    { return "server-stop" }    // Kind implements 
 func (ServerStart) Kind() Kind   { return "server-start" }   // Kind implements Action.
 
 // Changes implements Action.
-func (EtcdFacts) Changes() bool     { return false }
-func (EtcdSnapshot) Changes() bool  { return true } // Changes implements Action.
-func (EtcdVerify) Changes() bool    { return false }
-func (EtcdReplace) Changes() bool   { return true } // Changes implements Action.
-func (EtcdAgree) Changes() bool     { return false }
-func (EtcdStop) Changes() bool      { return true } // Changes implements Action.
-func (EtcdStart) Changes() bool     { return true } // Changes implements Action.
-func (EtcdMigrate) Changes() bool   { return true } // Changes implements Action.
-func (EtcdRestore) Changes() bool   { return true } // Changes implements Action.
-func (EtcdRebuild) Changes() bool   { return true } // Changes implements Action.
+func (EtcdFacts) Changes() bool    { return false }
+func (EtcdSnapshot) Changes() bool { return true } // Changes implements Action.
+func (EtcdVerify) Changes() bool   { return false }
+func (EtcdReplace) Changes() bool  { return true } // Changes implements Action.
+func (EtcdAgree) Changes() bool    { return false }
+func (EtcdStop) Changes() bool     { return true } // Changes implements Action.
+func (EtcdStart) Changes() bool    { return true } // Changes implements Action.
+func (EtcdMigrate) Changes() bool  { return true } // Changes implements Action.
+func (EtcdRestore) Changes() bool  { return true } // Changes implements Action.
+func (EtcdRebuild) Changes() bool  { return true } // Changes implements Action.
 
 // Changes implements Action: it has to get through beside the rebuild that waits.
 func (EtcdRecall) Changes() bool    { return false }

@@ -39,9 +39,13 @@ func TestWhatStandsInTheWayOfARestore(t *testing.T) {
 		want  []string // ID and severity
 		say   string
 	}{
-		"a broken file": {func(in *EtcdRestoreInput) { in.Problem, in.Snapshot = "its sum is a, and it says b", hostaction.Snapshot{} }, []string{"etcd-snapshot-bad error"}, "its sum"},
+		"a broken file": {func(in *EtcdRestoreInput) {
+			in.Problem, in.Snapshot = "its sum is a, and it says b", hostaction.Snapshot{}
+		}, []string{"etcd-snapshot-bad error"}, "its sum"},
 		"the objects of another cluster": {func(in *EtcdRestoreInput) { in.Snapshot.Kubernetes = "u2" }, []string{"etcd-snapshot-foreign error"}, "u2"},
-		"the members of another cluster": {func(in *EtcdRestoreInput) { in.Snapshot.Kubernetes, in.Snapshot.Members = "", []string{"cp-1=https://10.9.0.1:2380"} },
+		"the members of another cluster": {func(in *EtcdRestoreInput) {
+			in.Snapshot.Kubernetes, in.Snapshot.Members = "", []string{"cp-1=https://10.9.0.1:2380"}
+		},
 			[]string{"etcd-snapshot-foreign error"}, "10.9.0.1"},
 		"a member was replaced since": {func(in *EtcdRestoreInput) { in.Snapshot.Members[2] = "cp-0=https://10.0.0.9:2380" }, []string{"etcd-snapshot-members warning"}, "cp-0"},
 		"a snapshot of a newer release": {func(in *EtcdRestoreInput) { in.Snapshot.Version = ver("3.6.0") },
@@ -52,7 +56,7 @@ func TestWhatStandsInTheWayOfARestore(t *testing.T) {
 		"a service":                       {func(in *EtcdRestoreInput) { in.Cluster.Etcd.Members[0].Process.Run = cluster.EtcdAsService }, []string{"etcd-not-stacked error"}, "static pod"},
 		"a member elsewhere":              {func(in *EtcdRestoreInput) { in.Cluster.Etcd.Members[0].Node = "" }, []string{"etcd-not-stacked error"}, "static pod"},
 		"two clusters":                    {func(in *EtcdRestoreInput) { in.Cluster.Etcd.Views[1].ClusterID = "c2" }, []string{"etcd-views-differ error"}, "c2"},
-		"no member": {func(in *EtcdRestoreInput) { in.Cluster.Etcd.Members = nil }, []string{"etcd-none error"}, "no member"},
+		"no member":                       {func(in *EtcdRestoreInput) { in.Cluster.Etcd.Members = nil }, []string{"etcd-none error"}, "no member"},
 	} {
 		in := illEtcd()
 		test.spoil(&in)

@@ -21,8 +21,9 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/record"
 )
 
-// byHand are findings with which hosts cannot be reached, or not all of them: what is left is to go there.
-var byHand = []string{"etcd-no-server", "etcd-none", "etcd-views-differ", "node-not-ready", "agent-refused"}
+// byHand are findings with which hosts cannot be reached, or not all of them: what is left is to go there. An API server that knows neither the operator nor
+// kubeadm may be one whose member has lost its disk: kubeadm's manifest then makes an empty cluster of its own.
+var byHand = []string{"etcd-no-server", "etcd-none", "etcd-views-differ", "node-not-ready", "agent-refused", "rights", "not-kubeadm"}
 
 // ByHand tells whether findings that block leave only the way of going to each host.
 func ByHand(fs []preflight.Finding) bool {

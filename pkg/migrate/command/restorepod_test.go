@@ -113,10 +113,10 @@ func TestRestoreByManifestRefuses(t *testing.T) {
 		code  int
 		say   string
 	}{
-		"no word for the new cluster": {nil, nil, codeUsage, "--initial-cluster-token"},
+		"no word for the new cluster":   {nil, nil, codeUsage, "--initial-cluster-token"},
 		"a flag that the manifest says": {nil, []string{"--initial-cluster-token", "once", "--data-dir", "/x"}, codeUsage, "--data-dir"},
-		"a changed snapshot": {func(h *lostHost) error { return flip(h.snapshot) }, []string{"--initial-cluster-token", "once"}, codeFailed, "sum"},
-		"no snapshot":        {func(h *lostHost) error { return os.Remove(h.snapshot) }, []string{"--initial-cluster-token", "once"}, codeFailed, "no such file"},
+		"a changed snapshot":            {func(h *lostHost) error { return flip(h.snapshot) }, []string{"--initial-cluster-token", "once"}, codeFailed, "sum"},
+		"no snapshot":                   {func(h *lostHost) error { return os.Remove(h.snapshot) }, []string{"--initial-cluster-token", "once"}, codeFailed, "no such file"},
 		"the snapshot of another cluster": {func(h *lostHost) error {
 			h.text = strings.ReplaceAll(h.text, "10.0.0.1", "10.0.0.9")
 			return os.WriteFile(h.manifest, []byte(h.text), 0o600)
