@@ -36,7 +36,7 @@ func (u *Upgrade) PrepareEtcdRestore(ctx context.Context, from plan.EtcdBackup) 
 	if err := checkFile(from); err != nil {
 		return &Prepared{}, fmt.Errorf("restore snapshot: %w", err)
 	}
-	p, err := u.patiently(ctx, func(ctx context.Context) (*Prepared, error) { return u.prepareEtcdRestore(ctx, from) })
+	p, err := u.patiently(ctx, func(ctx context.Context) (*Prepared, error) { return u.throughRestore(ctx, from) })
 	if err == nil || ctx.Err() != nil || !kube.IsRetryable(err) {
 		return p, err
 	}
@@ -53,6 +53,37 @@ func checkFile(from plan.EtcdBackup) error {
 		return fmt.Errorf("%q is no absolute path on node %q", from.Path, from.Node)
 	}
 	return nil
+}
+
+// throughRestore prepares also while hosts go on with what a killed run has begun: when they have come to their end, the cluster knows nothing of this run's lock.
+// Where somebody else has it, the second try tells.
+func (u *Upgrade) throughRestore(ctx context.Context, from plan.EtcdBackup) (*Prepared, error) {
+	p, err := u.prepareEtcdRestore(ctx, from)
+	if !errors.Is(err, ErrLockLost) || ctx.Err() != nil {
+		return p, err
+	}
+	if l := u.holds(); l != nil {
+		l.Retire()
+		if err := l.Abandon(); err != nil {
+			return p, err
+		}
+		u.hold(nil)
+	}
+	return u.prepareEtcdRestore(ctx, from)
+}
+
+// untilLost gives a context that ends with the lock: an agent that is gone with it would be waited for otherwise.
+func (u *Upgrade) untilLost(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	l := u.holds()
+	go func() {
+		select {
+		case <-l.Lost():
+			cancel(ErrLockLost)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
 }
 
 func (u *Upgrade) prepareEtcdRestore(ctx context.Context, from plan.EtcdBackup) (*Prepared, error) {
@@ -77,13 +108,16 @@ func (u *Upgrade) prepareEtcdRestore(ctx context.Context, from plan.EtcdBackup) 
 	if err := u.takeLock(ctx, p, "restore etcd from "+fileName(from)); err != nil {
 		return nil, err
 	}
+	ctx, end := u.untilLost(ctx)
+	defer end()
 	if err := u.sendAgents(ctx, p); err != nil {
 		return p, err
 	}
-	// Hosts that a dead run has left waiting for one another would wait for a while yet.
-	if err := u.eachNode(ctx, p, func(ctx context.Context, n *cluster.Node) error {
-		return u.ask(ctx, n.Name, "recall", hostaction.EtcdRecall{}, time.Minute, nil)
-	}); err != nil {
+	hosts, err := u.askEtcd(ctx, p)
+	if err != nil {
+		return p, err
+	}
+	if err := u.recallWaiting(ctx, p, hosts); err != nil {
 		return p, err
 	}
 	if waited, err := u.settle(ctx, p); err != nil {
@@ -92,10 +126,9 @@ func (u *Upgrade) prepareEtcdRestore(ctx context.Context, from plan.EtcdBackup) 
 		if err := u.lookAgain(ctx, p, observe.Cluster); err != nil {
 			return p, err
 		}
-	}
-	hosts, err := u.askEtcd(ctx, p)
-	if err != nil {
-		return p, err
+		if hosts, err = u.askEtcd(ctx, p); err != nil {
+			return p, err
+		}
 	}
 	judge.Cluster = p.Cluster
 	if err := u.verifySnapshot(ctx, p, from, &judge); err != nil {
@@ -110,6 +143,18 @@ func (u *Upgrade) prepareEtcdRestore(ctx context.Context, from plan.EtcdBackup) 
 	}
 	p.To = p.Plan.To
 	return p, nil
+}
+
+// recallWaiting ends on hosts what a dead run has left waiting for a peer. Once one has begun it is let come to its end.
+func (u *Upgrade) recallWaiting(ctx context.Context, p *Prepared, hosts map[string]hostaction.EtcdHost) error {
+	for _, h := range hosts {
+		if h.Rebuilt != nil {
+			return nil
+		}
+	}
+	return u.eachNode(ctx, p, func(ctx context.Context, n *cluster.Node) error {
+		return u.ask(ctx, n.Name, "recall", hostaction.EtcdRecall{}, time.Minute, nil)
+	})
 }
 
 // alsoOn has the node of a file asked too, which need not be one of etcd's.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -30,7 +31,7 @@ func etcdRestore(ctx context.Context, e *env) error {
 	if err := os.RemoveAll(r.local); err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context) error{r.keep, r.refusals, r.fromHere, r.byHand} {
+	for _, part := range []func(context.Context) error{r.keep, r.refusals, r.fromHere, r.killed, r.byHand} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -166,6 +167,42 @@ func (r *restoring) fromHere(ctx context.Context) error {
 			}
 		})
 	})
+	return r.restored(ctx)
+}
+
+// killed restores by a run that dies as soon as the first host has begun, and by the same command again.
+func (r *restoring) killed(ctx context.Context) error {
+	if err := r.lose(ctx); err != nil {
+		return err
+	}
+	c := r.etcdCall("etcd", "restore", r.path+"@"+r.node, "--yes", "-o", "json")
+	begun := make(chan struct{})
+	c.said = func(line string) {
+		if m := stepLine.FindStringSubmatch(line); m != nil && m[1] == "begin/cluster/return" && m[2] == "started" {
+			close(begun)
+		}
+	}
+	p, err := r.product.start(ctx, c)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-begun:
+	case <-p.done:
+		return fmt.Errorf("the run has ended by itself:\n%s", tail(p.stderr.String(), 60))
+	}
+	if err := p.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	if o, err := p.wait(ctx); err != nil || o.code >= 0 {
+		return errors.Join(fmt.Errorf("it was not killed: %s", o), err)
+	}
+	done := r.check("a restore whose run was killed goes on, and the same command ends it with exit code 0", func() error {
+		return r.ends(ctx, 0, "", "etcd", "restore", r.path+"@"+r.node, "--yes", "-o", "json")
+	})
+	if !done {
+		return errors.New("the cluster is not restored: nothing further can be proven on it")
+	}
 	return r.restored(ctx)
 }
 
