@@ -36,6 +36,9 @@ func EtcdRestorePlan(w io.Writer, c *cluster.Cluster, p *plan.Plan) {
 // handDir is where a snapshot of the operator's machine is best put on a host.
 const handDir = "/var/lib/etcd-backup"
 
+// bumpPerSecond makes each restore by hand begin at a revision beyond what came of the one before, of which nobody can be asked: no cluster writes as often.
+const bumpPerSecond = 1000
+
 // EtcdByHand says what to run on each host where no API server leads there. The word makes all of them members of one cluster that never was before.
 func EtcdByHand(w io.Writer, from plan.EtcdBackup, image string, now time.Time) {
 	file := from.Path
@@ -52,7 +55,7 @@ What leads to the hosts is the API, which needs etcd. Without it, go to each con
   1. Bring there the snapshot, %s, with the .json beside it, and the program %s.
   2. Run as root, the very same line on every host:
 
-     etcd-migrate snapshot restore %s --manifest /etc/kubernetes/manifests/etcd.yaml --initial-cluster-token restore-%s
+     etcd-migrate snapshot restore %s --manifest /etc/kubernetes/manifests/etcd.yaml --initial-cluster-token restore-%s --revision-bump %d
 
 It checks the snapshot before it changes anything, has the kubelet end etcd, keeps what is there, makes the member anew and gives it back to the kubelet. Where it is
 cut short, the same line goes on. The members are those of the snapshot; where they have to be others, name them with --initial-cluster, the same on every host.
@@ -60,7 +63,7 @@ cut short, the same line goes on. The members are those of the snapshot; where t
 Once more than half of the hosts are done, etcd serves, and the API servers come back by themselves, within five minutes. Then look at all of it:
 
      kubectl upgrade etcd status
-`, printers.EscapeTerminal(file), printers.EscapeTerminal(program), printers.EscapeTerminal(word(file)), now.UTC().Format("20060102T150405Z"))
+`, printers.EscapeTerminal(file), printers.EscapeTerminal(program), printers.EscapeTerminal(word(file)), now.UTC().Format("20060102T150405Z"), now.Unix()*bumpPerSecond)
 }
 
 // word writes a path as a shell takes it.

@@ -18,7 +18,7 @@ import (
 const serverLook = time.Second
 
 func etcdHost(env Env) etcdhost.Host {
-	return etcdhost.Host{Work: env.Work, Log: env.Log, Services: etcdhost.Systemd}
+	return etcdhost.Host{Work: env.Work, Log: env.Log, Services: etcdhost.Systemd, Again: env.Again}
 }
 
 // onEtcd makes an action's function of a method of package etcd's.

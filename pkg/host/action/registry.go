@@ -16,6 +16,8 @@ type Env struct {
 	Work workdir.Dir
 	// Log takes whole lines.
 	Log io.Writer
+	// Again is the command that does the action once more.
+	Again []string
 }
 
 // Func runs an action. The output may be there also when it failed.

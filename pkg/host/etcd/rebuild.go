@@ -44,9 +44,10 @@ func (h Host) Rebuild(ctx context.Context, a hostaction.EtcdRebuild) (any, error
 	if r.ask, err = ask.New(a.Member.Access); err != nil {
 		return nil, err
 	}
+	again := resumption{dir: units, command: h.Again}
 	if r.serves(ctx) {
 		h.say("%s serves the new cluster already", a.Member.Name)
-		return nil, r.server(ctx)
+		return nil, errors.Join(r.server(ctx), again.drop())
 	}
 	if err := r.check(); err != nil {
 		return nil, err
@@ -60,10 +61,17 @@ func (h Host) Rebuild(ctx context.Context, a hostaction.EtcdRebuild) (any, error
 	if err := h.noteRebuilt(hostaction.EtcdRebuilt{SHA256: a.Restore.SHA256, Token: a.Restore.Token, Bump: a.Restore.RevisionBump, ClusterID: ask.Hex(r.want.Cluster)}); err != nil {
 		return nil, err
 	}
-	if err := r.replace(ctx); err != nil {
+	if err := again.keep(); err != nil {
 		return nil, err
 	}
-	return nil, r.await(ctx)
+	err = r.replace(ctx)
+	if err == nil {
+		err = r.await(ctx)
+	}
+	if ctx.Err() != nil { // the host goes down, or the time is over: what is left is done when it starts anew
+		return nil, err
+	}
+	return nil, errors.Join(err, again.drop())
 }
 
 // serves tells whether the member is of the new cluster and does its part.
