@@ -263,8 +263,8 @@ func Verify(ctx context.Context, o Options, file string) (*Manifest, error) {
 	return m, nil
 }
 
-// Check is Verify without a server: its sum, every page of it, and its manifest if there is one.
-func Check(file string) (*Manifest, error) {
+// Examine is Verify without a server: its sum, every page of it, and its manifest if there is one.
+func Examine(file string) (*Manifest, error) {
 	m, err := readManifest(file)
 	if err == nil {
 		err = m.sum(file)

@@ -24,7 +24,7 @@ func (a *app) restorePod(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	m, err := migrate.Check(a.args[0])
+	m, err := migrate.Examine(a.args[0])
 	if err != nil {
 		return err
 	}
@@ -47,6 +47,10 @@ func (a *app) restorePod(ctx context.Context) (err error) {
 		_, err = fmt.Fprintf(a.Out, "%s is that of member %s of the new cluster already: the kubelet starts it again\n", a.dataDir, a.member.Name)
 		return err
 	}
+	empty, err := a.opts.Dir.Empty()
+	if err != nil {
+		return err
+	}
 	r, err := migrate.RestoreSnapshot(a.opts, a.args[0], a.member, a.bump, false)
 	if err != nil {
 		return err
@@ -61,10 +65,11 @@ func (a *app) restorePod(ctx context.Context) (err error) {
 	if a.output == "json" {
 		return a.json(r)
 	}
-	_, err = fmt.Fprintf(a.Out, `restored %d keys at revision %d into %s, as member %s of %s
-what was there before is kept as generation %d: etcd-migrate rollback --data-dir %s
-the kubelet starts it; the cluster serves once more than half of its %d members are restored so
-`, m.Keys, m.Revision, a.dataDir, a.member.Name, a.member.Cluster, r.Kept, a.dataDir, strings.Count(a.member.Cluster, ",")+1)
+	fmt.Fprintf(a.Out, "restored %d keys at revision %d into %s, as member %s of %s\n", m.Keys, m.Revision, a.dataDir, a.member.Name, a.member.Cluster)
+	if !empty {
+		fmt.Fprintf(a.Out, "what was there before is kept as generation %d: etcd-migrate rollback --data-dir %s\n", r.Kept, a.dataDir)
+	}
+	_, err = fmt.Fprintf(a.Out, "the kubelet starts it; the cluster serves once more than half of its %d members are restored so\n", strings.Count(a.member.Cluster, ",")+1)
 	return err
 }
 
