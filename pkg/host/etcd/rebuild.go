@@ -45,26 +45,15 @@ func (h Host) Rebuild(ctx context.Context, a hostaction.EtcdRebuild) (any, error
 		return nil, err
 	}
 	again := resumption{dir: units, command: h.Again}
-	if r.serves(ctx) {
-		h.say("%s serves the new cluster already", a.Member.Name)
-		return nil, errors.Join(r.server(ctx), again.drop())
-	}
-	if err := r.check(); err != nil {
+	already := r.runs(ctx)
+	if already {
+		h.say("%s: %s is of the new cluster already", hostaction.EtcdArmed, a.Member.Name)
+	} else if err := r.begin(ctx, again); err != nil {
 		return nil, err
 	}
-	h.say("%s of %s", hostaction.EtcdArmed, filepath.Base(a.Restore.Snapshot))
-	if a.Follow {
-		if err := r.follow(ctx); err != nil {
-			return nil, err
-		}
+	if !already {
+		err = r.replace(ctx)
 	}
-	if err := h.noteRebuilt(hostaction.EtcdRebuilt{SHA256: a.Restore.SHA256, Token: a.Restore.Token, Bump: a.Restore.RevisionBump, ClusterID: ask.Hex(r.want.Cluster)}); err != nil {
-		return nil, err
-	}
-	if err := again.keep(); err != nil {
-		return nil, err
-	}
-	err = r.replace(ctx)
 	if err == nil {
 		err = r.await(ctx)
 	}
@@ -74,10 +63,28 @@ func (h Host) Rebuild(ctx context.Context, a hostaction.EtcdRebuild) (any, error
 	return nil, errors.Join(err, again.drop())
 }
 
-// serves tells whether the member is of the new cluster and does its part.
-func (r *rebuild) serves(ctx context.Context) bool {
-	c, err := r.ask.Cluster(ctx, r.a.Member.Access.Endpoints[:1])
-	return err == nil && c.ID == ask.Hex(r.want.Cluster) && r.h.serving(ctx, r.ask, r.a.Member.Access.Endpoints, r.a.Member.Version) == nil
+// runs tells whether the member that runs is of the new cluster; whether it serves too is to be waited for.
+func (r *rebuild) runs(ctx context.Context) bool {
+	id, err := r.ask.PeerCluster(ctx, r.a.Restore.PeerURL)
+	return err == nil && id == ask.Hex(r.want.Cluster)
+}
+
+// begin is all before the member ends.
+func (r *rebuild) begin(ctx context.Context, again resumption) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	r.h.say("%s: %s", hostaction.EtcdArmed, filepath.Base(r.a.Restore.Snapshot))
+	if r.a.Follow {
+		if err := r.follow(ctx); err != nil {
+			return err
+		}
+	}
+	t := r.a.Restore
+	if err := r.h.noteRebuilt(hostaction.EtcdRebuilt{SHA256: t.SHA256, Token: t.Token, Bump: t.RevisionBump, ClusterID: ask.Hex(r.want.Cluster)}); err != nil {
+		return err
+	}
+	return again.keep()
 }
 
 // check finds what the host could not do, while nothing has ended yet.
