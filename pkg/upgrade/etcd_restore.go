@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
@@ -37,7 +39,8 @@ func (u *Upgrade) PrepareEtcdRestore(ctx context.Context, from plan.EtcdBackup) 
 		return &Prepared{}, fmt.Errorf("restore snapshot: %w", err)
 	}
 	p, err := u.patiently(ctx, func(ctx context.Context) (*Prepared, error) { return u.throughRestore(ctx, from) })
-	if err == nil || ctx.Err() != nil || !kube.IsRetryable(err) {
+	// The operator's rights were there a moment before: who refuses them then is an API server that knows of nothing.
+	if err == nil || ctx.Err() != nil || !kube.IsRetryable(err) && !apierrors.IsForbidden(err) {
 		return p, err
 	}
 	if p == nil {
