@@ -132,7 +132,11 @@ size=$(stat -c %%s %[2]s); printf '\377\000\377\000' | dd of=%[2]s bs=1 seek=$((
 
 // ends wants an exit code, and words in what is said.
 func (r *restoring) ends(ctx context.Context, code int, words string, args ...string) error {
-	o, err := r.product.run(ctx, r.etcdCall(args...))
+	return r.ended(ctx, code, words, r.etcdCall(args...))
+}
+
+func (r *restoring) ended(ctx context.Context, code int, words string, c call) error {
+	o, err := r.product.run(ctx, c)
 	if err == nil && (o.code != code || !strings.Contains(o.stderr, words)) {
 		err = fmt.Errorf("want exit code %d and %q: %s", code, words, o)
 	}
@@ -273,7 +277,7 @@ for p in /proc/[0-9]*; do if [ "$(cat $p/comm 2>/dev/null)" = etcd ]; then kill 
 			return err
 		}
 	}
-	r.check("etcd status, after it, finds nothing in the way", func() error { return r.ends(ctx, 0, "", "etcd", "status") })
+	r.check("etcd status, after it, finds nothing in the way", func() error { return r.ended(ctx, 0, "", r.upgradeCall("etcd", "status")) })
 	return r.restored(ctx)
 }
 
