@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,6 +27,10 @@ type Agents struct {
 	opts   Options
 	// waiting is told what is being waited for, by name.
 	waiting func(string)
+
+	mu sync.Mutex
+	// begun are the nonces of actions that nobody has listened to until their end.
+	begun map[string]string
 }
 
 // New makes the handle; nothing is sent yet. The waiting function may be nil.

@@ -57,7 +57,35 @@ type Follow struct {
 // a broken stream says nothing about it (metalk8s#2889), so Do connects again and goes on listening until the result
 // is there or the time is over. An action of the same ID that still runs is attached to.
 func (a *Agents) Do(ctx context.Context, node, id string, action hostaction.Action, timeout time.Duration, f Follow, out any) error {
-	req, err := hostaction.NewRequest(id, rand.Text(), action, timeout)
+	return a.do(ctx, node, id, action, timeout, f, out, "")
+}
+
+// Begin starts an action that goes on by itself, and returns once it has written a line that begins as until says. Do with the same ID goes on listening.
+func (a *Agents) Begin(ctx context.Context, node, id string, action hostaction.Action, timeout time.Duration, f Follow, until string) error {
+	return a.do(ctx, node, id, action, timeout, f, nil, until)
+}
+
+// nonce is the same for one ID as long as this process lives: an action that Begin has started is not done once more because it ended before Do.
+func (a *Agents) nonce(node, id, until string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := node + " " + id
+	n, begun := a.begun[key]
+	switch {
+	case until != "":
+		n = rand.Text()
+		if a.begun == nil {
+			a.begun = map[string]string{}
+		}
+		a.begun[key] = n
+	case !begun:
+		n = rand.Text()
+	}
+	return n
+}
+
+func (a *Agents) do(ctx context.Context, node, id string, action hostaction.Action, timeout time.Duration, f Follow, out any, until string) error {
+	req, err := hostaction.NewRequest(id, a.nonce(node, id, until), action, timeout)
 	if err != nil {
 		return err
 	}
@@ -65,10 +93,13 @@ func (a *Agents) Do(ctx context.Context, node, id string, action hostaction.Acti
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout+5*time.Minute,
 		fmt.Errorf("no result within %s", timeout+5*time.Minute))
 	defer cancel()
-	s := &session{agents: a, node: node, req: req, follow: f, heard: time.Now()}
+	s := &session{agents: a, node: node, req: req, follow: f, heard: time.Now(), until: until}
 	for {
 		result, err := s.once(ctx)
 		switch {
+		case errors.Is(err, errBegun):
+			s.say("")
+			return nil
 		case err == nil && result.Error != "":
 			return &ActionError{Node: node, Result: *result}
 		case err == nil:
@@ -102,7 +133,12 @@ type session struct {
 	said   string
 	// heard is when the last frame came.
 	heard time.Time
+	// until, if not empty, begins the line at which nobody listens any more.
+	until string
 }
+
+// errBegun ends a session that was to last no longer.
+var errBegun = errors.New("the action has begun")
 
 func (s *session) say(why string) {
 	if s.follow.Waiting != nil && why != s.said {
@@ -135,8 +171,9 @@ func (s *session) once(ctx context.Context) (*hostaction.Result, error) {
 		streamed <- err
 	}()
 	var result *hostaction.Result
+	begun := false
 	lines := bufio.NewReader(read)
-	for result == nil {
+	for result == nil && !begun {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
 			break
@@ -153,6 +190,7 @@ func (s *session) once(ctx context.Context) (*hostaction.Result, error) {
 			if s.follow.Log != nil {
 				s.follow.Log(f.Log.Text)
 			}
+			begun = s.until != "" && strings.HasPrefix(f.Log.Text, s.until)
 		}
 		result = f.Result
 	}
@@ -162,6 +200,9 @@ func (s *session) once(ctx context.Context) (*hostaction.Result, error) {
 	cancel(nil)
 	read.Close()
 	err = <-streamed
+	if begun {
+		return nil, errBegun
+	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return nil, cause
 	}

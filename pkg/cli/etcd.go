@@ -91,7 +91,7 @@ func newEtcdWith(e *etcd, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	cmd.Flags().BoolVar(&e.dryRun, "dry-run", false, "Stop after the plan.")
 	cmd.Flags().BoolVar(&e.noProbe, "no-probe", false, "Do not measure whether the API endpoint answers during the upgrade.")
 	e.addEtcd(cmd.Flags())
-	cmd.AddCommand(newEtcdPlan(in, flags), newEtcdStatus(in, flags), newEtcdSnapshot(in, flags), newEtcdVerify(in, flags), newEtcdDowngrade(in, flags))
+	cmd.AddCommand(newEtcdPlan(in, flags), newEtcdStatus(in, flags), newEtcdSnapshot(in, flags), newEtcdVerify(in, flags), newEtcdRestore(in, flags), newEtcdDowngrade(in, flags))
 	etcdMinors(cmd)
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/report"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
@@ -103,26 +104,29 @@ func newEtcdSnapshot(in Invocation, flags *genericclioptions.ConfigFlags) *cobra
 func newEtcdVerify(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	e := &etcd{runner: runner{in: in, flags: flags, verb: "etcd", noProbe: true}, etcdFlags: etcdFlags{backupDir: defaultBackupDir}}
 	cmd := &cobra.Command{
-		Use:                   "verify FILE@NODE",
+		Use:                   "verify FILE[@NODE]",
 		DisableFlagsInUseLine: true,
-		Short:                 "Check a snapshot of etcd that lies on a node",
+		Short:                 "Check a snapshot of etcd, on a node or on this machine",
 		Long: templates.LongDesc(`
 			Check a snapshot of etcd where it lies: its sums, its structure, and by restoring it and serving it once on that node, in a place
-			of its own. The etcd of the cluster is not touched. A node of which there is none in this cluster cannot be asked; there,
-			"etcd-migrate snapshot verify FILE" does the same.`),
+			of its own. Without a node it is a file of this machine, which is brought to a node of the cluster and goes from there with the agent.
+			The etcd of the cluster is not touched. Where there is no cluster to be asked, "etcd-migrate snapshot verify FILE" does the same.`),
 		Example: templates.Examples(`
 			# Check a snapshot of before
-			kubectl upgrade etcd verify /var/lib/etcd-backup/etcd-3.5.35-20260101T120000Z.db@cp-1`),
+			kubectl upgrade etcd verify /var/lib/etcd-backup/etcd-3.5.35-20260101T120000Z.db@cp-1
+
+			# Check one that was downloaded
+			kubectl upgrade etcd verify ./etcd-3.5.35-20260101T120000Z.db`),
 		Annotations: reports(etcdVerifyReport),
 		Args:        cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.reported(cmd.Context(), etcdVerifyReport, func(ctx context.Context) error {
-				file, node, err := fileAt(args[0])
+				from, err := fileAt(args[0])
 				if err != nil {
 					return err
 				}
 				return e.task(ctx, func(u *upgrade.Upgrade) func(context.Context) (*upgrade.Prepared, error) {
-					return func(ctx context.Context) (*upgrade.Prepared, error) { return u.PrepareEtcdVerify(ctx, node, file) }
+					return func(ctx context.Context) (*upgrade.Prepared, error) { return u.PrepareEtcdVerify(ctx, from) }
 				})
 			})
 		},
@@ -132,13 +136,16 @@ func newEtcdVerify(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.C
 	return cmd
 }
 
-// fileAt takes FILE@NODE apart. A path may have an @ in it, the name of a node cannot.
-func fileAt(arg string) (file, node string, err error) {
+// fileAt takes FILE@NODE apart; without a node it is a file of this machine. A path may have an @ in it, the name of a node cannot.
+func fileAt(arg string) (plan.EtcdBackup, error) {
 	i := strings.LastIndexByte(arg, '@')
-	if i <= 0 || i == len(arg)-1 {
-		return "", "", fmt.Errorf("%q: want FILE@NODE, such as /var/lib/etcd-backup/etcd.db@cp-1", arg)
+	if i < 0 && arg != "" || strings.ContainsRune(arg[i+1:], '/') {
+		return plan.EtcdBackup{Path: arg}, nil
 	}
-	return arg[:i], arg[i+1:], nil
+	if i <= 0 || i == len(arg)-1 {
+		return plan.EtcdBackup{}, fmt.Errorf("%q: want FILE, or FILE@NODE such as /var/lib/etcd-backup/etcd.db@cp-1", arg)
+	}
+	return plan.EtcdBackup{Path: arg[:i], Node: arg[i+1:]}, nil
 }
 
 // task does something that leaves etcd as it is: it needs no yes, and no record.

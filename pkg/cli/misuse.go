@@ -17,6 +17,7 @@ const (
 	etcdStatusReport   = "EtcdStatusReport"
 	etcdSnapshotReport = "EtcdSnapshotReport"
 	etcdVerifyReport   = "EtcdVerifyReport"
+	etcdRestoreReport  = "EtcdRestoreReport"
 )
 
 // reportKind is the annotation of a command that says which report it writes.

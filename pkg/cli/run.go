@@ -264,7 +264,7 @@ func known(o engine.Outcome) []explain.Row {
 
 // explainEtcd says how etcd is now, where that is what the run was about.
 func (r *runner) explainEtcd(ctx context.Context, u *upgrade.Upgrade, p *upgrade.Prepared) {
-	if p.Plan.Kind != plan.EtcdKind {
+	if p.Plan.Kind != plan.EtcdKind && p.Plan.Kind != plan.EtcdRestoreKind {
 		return
 	}
 	e, err := u.EtcdNow(ctx, p)

@@ -72,6 +72,18 @@ var etcdFindings = []Row{
 	{ID: "etcd-set-twice", Cause: "A variable and a flag set the same thing. Releases disagree on which of them counts, and some refuse.", Fix: "Remove one of them.", Source: etcdFlags},
 	{ID: "etcd-variable-unknown", Cause: "A variable that begins with ETCD_ is heeded by no flag of a release on the way.", Fix: "Remove it if nothing else reads it.", Source: etcdFlags},
 	{ID: "etcd-setting-unknown", Cause: "A setting of the configuration file is not heeded by a release on the way.", Fix: "Remove it.", Source: etcdFlags},
+	{ID: "etcd-snapshot-bad", Cause: "The file is not on that node, was cut off or changed, or what is in it cannot be restored and served. Nothing was touched.",
+		Fix: "Take another snapshot; kubectl upgrade etcd verify FILE@NODE tells of each whether it is in order.", Source: etcdRecovery},
+	{ID: "etcd-snapshot-foreign", Cause: "The snapshot holds the objects of another cluster, or was taken of members of which none is here. Restored, it would put one cluster in the place of another.",
+		Fix: "See that file and context are the right ones.", Source: etcdRecovery},
+	{ID: "etcd-snapshot-members", Cause: "Members came or went since the snapshot was taken. The new cluster is of those of now; the nodes that Kubernetes knows are those of then.",
+		Fix: "Nothing has to be done before. Afterwards: kubectl get nodes, delete those that are gone, and join those anew that are not there.", Source: etcdPage},
+	{ID: "etcd-snapshot-release", Cause: "A server of etcd reads data of its own minor and of the one before. That of the snapshot is another one.",
+		Fix: "Bring the members to a release of the snapshot's minor or of the next one.", Source: etcdUpgrades},
+	{ID: "etcd-not-stacked", Cause: "A member is no static pod of kubeadm's on a node of the cluster. Only such are restored from here.",
+		Fix: "Restore it where it runs: docs/etcd-migrate.md.", Source: "docs/etcd-migrate.md"},
+	{ID: "etcd-no-server", Cause: "No API server answers, and it is the only way to the hosts. Mostly etcd has lost its quorum: more than half of its members are gone.",
+		Fix: "Run what the command has printed on each control-plane host.", Source: etcdPage},
 	{ID: "etcd-gate-unknown", Cause: "A feature gate is unknown to a release on the way, which would not start.", Fix: "Remove it from --feature-gates.", Source: etcdFlags},
 }
 

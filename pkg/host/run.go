@@ -37,7 +37,11 @@ func Run(ctx context.Context, work workdir.Dir, dir string, journal io.Writer) e
 	defer f.Close()
 	res := hostaction.Result{ID: r.ID, Nonce: r.Nonce, Kind: r.Kind, Started: time.Now().UTC()}
 	log := &tee{main: f, copy: journal}
-	out, err := perform(ctx, work, r, log)
+	env := action.Env{Work: work, Log: log}
+	if self, err := os.Executable(); err == nil { // without it, nothing goes on after a restart of the host
+		env.Again = []string{self, "run", "--dir", dir}
+	}
+	out, err := perform(ctx, r, env)
 	if err != nil {
 		res.Error, res.Code = err.Error(), fault.Code(err)
 	}
@@ -50,7 +54,7 @@ func Run(ctx context.Context, work workdir.Dir, dir string, journal io.Writer) e
 	return writeJSON(s.result(), res)
 }
 
-func perform(ctx context.Context, work workdir.Dir, r hostaction.Request, log io.Writer) (any, error) {
+func perform(ctx context.Context, r hostaction.Request, env action.Env) (any, error) {
 	do, ok := action.For(r.Kind)
 	if !ok {
 		return nil, fmt.Errorf("run action %s: this agent does not know it", r.Kind)
@@ -58,15 +62,15 @@ func perform(ctx context.Context, work workdir.Dir, r hostaction.Request, log io
 	ctx, cancel := context.WithTimeoutCause(ctx, limit(r), errTimeout)
 	defer cancel()
 	if r.Changes {
-		unlock, err := file.Lock(ctx, work.Changes(), r.ID, func(other string) {
-			fmt.Fprintf(log, "waiting for %s\n", other)
+		unlock, err := file.Lock(ctx, env.Work.Changes(), r.ID, func(other string) {
+			fmt.Fprintf(env.Log, "waiting for %s\n", other)
 		})
 		if err != nil {
 			return nil, coded(ctx, err)
 		}
 		defer unlock()
 	}
-	out, err := do(ctx, r, action.Env{Work: work, Log: log})
+	out, err := do(ctx, r, env)
 	return out, coded(ctx, err)
 }
 

@@ -27,6 +27,8 @@ type EtcdHost struct {
 	Client *cluster.EtcdClient `json:"client,omitempty"`
 	// Releases are those whose programs etcd-migrate has brought to the host.
 	Releases []version.Version `json:"releases,omitempty"`
+	// Rebuilt is what EtcdRebuild has begun here, or done, until EtcdSettle; nil when that is nothing.
+	Rebuilt *EtcdRebuilt `json:"rebuilt,omitempty"`
 	// Error is why the members could not be asked.
 	Error string `json:"error,omitempty"`
 }
@@ -73,6 +75,11 @@ type Snapshot struct {
 	Hash     string        `json:"hash"`
 	Verified bool          `json:"verified"`
 	Took     time.Duration `json:"took"`
+	// Kubernetes is the UID of the cluster whose objects are in it, and Members, as name=URL, are those of the etcd that it was taken of; both are empty
+	// where it does not tell.
+	Kubernetes string    `json:"kubernetes,omitempty"`
+	Members    []string  `json:"members,omitempty"`
+	Created    time.Time `json:"created,omitzero"`
 }
 
 // FileChange replaces a file of the host whole. Before is the SHA-256 of what has to be there, in lower-case hexadecimal, and empty where no file
@@ -181,6 +188,41 @@ type EtcdRestore struct {
 	Owner        string `json:"owner,omitempty"`
 }
 
+// EtcdRebuild makes the local member anew from a snapshot while every other host does the same with its own. Each goes on by itself from the moment it has
+// begun: with the members of etcd the API servers end, and with them every way in. It ends this host's API server and its member, restores, starts both, and
+// waits until the member serves. What the host cannot do it says before anything has ended; a restore that fails leaves the member as it was.
+//
+// Once all is checked it logs EtcdArmed. The one host that does not Follow goes on at once. The others wait until a peer of theirs is of the new cluster,
+// for as long as Patience, or until EtcdRecall. Output: none.
+type EtcdRebuild struct {
+	Restore EtcdRestore `json:"restore"`
+	Member  EtcdReplace `json:"member"`
+	// Peers are the peer URLs of the other members.
+	Peers    []string      `json:"peers,omitempty"`
+	Follow   bool          `json:"follow,omitempty"`
+	Patience time.Duration `json:"patience"`
+}
+
+// EtcdArmed begins the line of EtcdRebuild's log after which it needs nobody any more.
+const EtcdArmed = "everything is in place to restore"
+
+// EtcdRebuilt is a rebuild that was begun on a host.
+type EtcdRebuilt struct {
+	// SHA256 is the snapshot's; Token, Bump and ClusterID are those of the new cluster.
+	SHA256    string `json:"sha256"`
+	Token     string `json:"token"`
+	Bump      uint64 `json:"bump"`
+	ClusterID string `json:"clusterID"`
+}
+
+// EtcdRecall has an EtcdRebuild that waits on this host end without having changed anything. Output: none.
+type EtcdRecall struct{}
+
+// EtcdSettle forgets that a rebuild was begun here: all hosts are done with it. Output: none.
+type EtcdSettle struct {
+	ClusterID string `json:"clusterID"`
+}
+
 // EtcdRollback puts back the data, files and program that a replacement, a migration or a restore has kept aside. Output: none.
 type EtcdRollback struct {
 	// Member is what was done: Files, Binary and Version are undone, and From is what serves afterwards.
@@ -218,6 +260,9 @@ func (EtcdStop) Kind() Kind      { return "etcd-stop" }      // Kind implements 
 func (EtcdStart) Kind() Kind     { return "etcd-start" }     // Kind implements Action.
 func (EtcdMigrate) Kind() Kind   { return "etcd-migrate" }   // Kind implements Action.
 func (EtcdRestore) Kind() Kind   { return "etcd-restore" }   // Kind implements Action.
+func (EtcdRebuild) Kind() Kind   { return "etcd-rebuild" }   // Kind implements Action.
+func (EtcdRecall) Kind() Kind    { return "etcd-recall" }    // Kind implements Action.
+func (EtcdSettle) Kind() Kind    { return "etcd-settle" }    // Kind implements Action.
 func (EtcdRollback) Kind() Kind  { return "etcd-rollback" }  // Kind implements Action.
 func (EtcdDowngrade) Kind() Kind { return "etcd-downgrade" } // Kind implements Action.
 func (EditFiles) Kind() Kind     { return "edit-files" }     // Kind implements Action.
@@ -225,15 +270,20 @@ func (ServerStop) Kind() Kind    { return "server-stop" }    // Kind implements 
 func (ServerStart) Kind() Kind   { return "server-start" }   // Kind implements Action.
 
 // Changes implements Action.
-func (EtcdFacts) Changes() bool     { return false }
-func (EtcdSnapshot) Changes() bool  { return true } // Changes implements Action.
-func (EtcdVerify) Changes() bool    { return false }
-func (EtcdReplace) Changes() bool   { return true } // Changes implements Action.
-func (EtcdAgree) Changes() bool     { return false }
-func (EtcdStop) Changes() bool      { return true } // Changes implements Action.
-func (EtcdStart) Changes() bool     { return true } // Changes implements Action.
-func (EtcdMigrate) Changes() bool   { return true } // Changes implements Action.
-func (EtcdRestore) Changes() bool   { return true } // Changes implements Action.
+func (EtcdFacts) Changes() bool    { return false }
+func (EtcdSnapshot) Changes() bool { return true } // Changes implements Action.
+func (EtcdVerify) Changes() bool   { return false }
+func (EtcdReplace) Changes() bool  { return true } // Changes implements Action.
+func (EtcdAgree) Changes() bool    { return false }
+func (EtcdStop) Changes() bool     { return true } // Changes implements Action.
+func (EtcdStart) Changes() bool    { return true } // Changes implements Action.
+func (EtcdMigrate) Changes() bool  { return true } // Changes implements Action.
+func (EtcdRestore) Changes() bool  { return true } // Changes implements Action.
+func (EtcdRebuild) Changes() bool  { return true } // Changes implements Action.
+
+// Changes implements Action: it has to get through beside the rebuild that waits.
+func (EtcdRecall) Changes() bool    { return false }
+func (EtcdSettle) Changes() bool    { return true } // Changes implements Action.
 func (EtcdRollback) Changes() bool  { return true } // Changes implements Action.
 func (EtcdDowngrade) Changes() bool { return true } // Changes implements Action.
 func (EditFiles) Changes() bool     { return true } // Changes implements Action.

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -96,6 +97,18 @@ func ReadEtcdPod(manifest []byte) (EtcdPod, error) {
 		return EtcdPod{}, fmt.Errorf("read etcd's manifest: %w", err)
 	}
 	return p.etcd(), nil
+}
+
+// EtcdCommand gives the whole command line of the container that runs etcd, by which its process is known on the host.
+func EtcdCommand(manifest []byte) ([]string, error) {
+	p, err := readPod(manifest, "etcd")
+	if err != nil {
+		return nil, fmt.Errorf("read etcd's manifest: %w", err)
+	}
+	if p.program == "" {
+		return nil, errors.New("read etcd's manifest: its command is the image's own, by which no process can be told")
+	}
+	return append([]string{p.program}, p.wordTexts()...), nil
 }
 
 func (p *pod) etcd() EtcdPod {

@@ -36,6 +36,16 @@ type Manifest struct {
 	Hash      string                  `json:"hash"`
 	Prefixes  map[string]datadir.Part `json:"prefixes,omitempty"`
 	Created   time.Time               `json:"created"`
+	// Kubernetes is the UID of the namespace kube-system, by which a cluster is known; empty where none is to be read.
+	Kubernetes string `json:"kubernetes,omitempty"`
+	// Members are those of the cluster that it was taken of.
+	Members []SnapshotMember `json:"members,omitempty"`
+}
+
+// SnapshotMember is a member that a snapshot knows.
+type SnapshotMember struct {
+	Name     string   `json:"name"`
+	PeerURLs []string `json:"peerURLs"`
 }
 
 // Save writes a snapshot of the member, which does not run, as etcdctl would have got it from the server.
@@ -138,6 +148,9 @@ func copyDB(from datadir.Dir, to string) (*copied, error) {
 func (c *copied) finish(info *datadir.Info, part, file string) (*Manifest, error) {
 	m := &Manifest{SHA256: hex.EncodeToString(c.sum), Size: c.size, Version: info.Version, ClusterID: info.ClusterID, Created: time.Now().UTC().Truncate(time.Second)}
 	m.take(c.db)
+	if err := m.know(part); err != nil {
+		return nil, fmt.Errorf("save snapshot: %w", err)
+	}
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("save snapshot: %w", err)
@@ -178,7 +191,20 @@ func writeSummed(to, from string) (sum []byte, size int64, err error) {
 func manifestOf(file string) string { return file + ".json" }
 
 func (m *Manifest) take(db *datadir.Database) {
-	m.Revision, m.Keys, m.Leases, m.Hash, m.Prefixes = db.Revision, db.Keys, db.Leases, db.Hash, db.Prefixes
+	m.Revision, m.Keys, m.Leases, m.Hash, m.Prefixes, m.Kubernetes = db.Revision, db.Keys, db.Leases, db.Hash, db.Prefixes, db.Kubernetes
+}
+
+// know takes from the snapshot itself who the members are: what it is restored to knows only its own.
+func (m *Manifest) know(file string) error {
+	members, err := datadir.ReadMembers(file)
+	if err != nil {
+		return err
+	}
+	m.Members = nil
+	for _, o := range members {
+		m.Members = append(m.Members, SnapshotMember{Name: o.Name, PeerURLs: o.PeerURLs})
+	}
+	return nil
 }
 
 // readManifest gives an empty one where there is none.
@@ -229,6 +255,29 @@ func Verify(ctx context.Context, o Options, file string) (*Manifest, error) {
 	}
 	if err := serveOnce(ctx, o, target, info, m); err != nil {
 		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	if err := m.know(file); err != nil {
+		return nil, fmt.Errorf("verify %s: %w", file, err)
+	}
+	m.Version = cmp.Or(m.Version, info.Version)
+	return m, nil
+}
+
+// Examine is Verify without a server: its sum, every page of it, and its manifest if there is one.
+func Examine(file string) (*Manifest, error) {
+	m, err := readManifest(file)
+	if err == nil {
+		err = m.sum(file)
+	}
+	var db *datadir.Database
+	if err == nil {
+		db, err = datadir.ReadDB(file)
+	}
+	if err == nil {
+		err = errors.Join(m.matches(db, db.Keys), m.know(file))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("check %s: %w", file, err)
 	}
 	return m, nil
 }

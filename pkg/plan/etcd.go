@@ -31,6 +31,8 @@ type EtcdPlan struct {
 	Changes []EtcdChange `json:"changes,omitempty"`
 	// Downtime says in a sentence when the API is away; empty when it is not.
 	Downtime string `json:"downtime,omitempty"`
+	// Restore is set in a plan of EtcdRestoreKind.
+	Restore *EtcdRestore `json:"restore,omitempty"`
 }
 
 // EtcdOptions are the operator's choices. They are part of the plan, so that a saved one can be made again in the same way.

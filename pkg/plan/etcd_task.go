@@ -32,14 +32,19 @@ func ForEtcdSnapshot(in EtcdInput) (*Plan, error) {
 	return p, p.seal()
 }
 
-// ForEtcdVerify computes the plan that checks a snapshot where it lies.
-func ForEtcdVerify(c *cluster.Cluster, at EtcdBackup) (*Plan, error) {
+// ForEtcdVerify computes the plan that checks a snapshot where it lies. One that is on the operator's machine is brought to the node, and goes from there with the agent.
+func ForEtcdVerify(c *cluster.Cluster, at EtcdBackup, local *EtcdBringParams) (*Plan, error) {
 	b := &etcdBuilder{builder: &builder{in: Input{Cluster: c}}}
 	p := b.task(EtcdVerifyKind)
 	p.Etcd.Snapshot = at
-	p.Phases = []Phase{{ID: "verify", Title: "Verify " + path.Base(at.Path), Parallel: 1, Groups: []Group{{ID: "verify/" + at.Node, Title: at.Node, Steps: []Step{
-		b.host("verify/"+at.Node+"/snapshot", "check its sums and structure, restore it and serve it once", at.Node, hostaction.EtcdVerify{Path: at.Path}, time.Hour),
-	}}}}}
+	check, file := hostaction.EtcdVerify{Path: at.Path}, at.Path
+	var steps []Step
+	if local != nil {
+		check.SHA256, file = local.SHA256, local.From.Path
+		steps = append(steps, b.step("verify/"+at.Node+"/bring", "bring it to the node", EtcdBring, at.Node, *local, false, time.Hour))
+	}
+	steps = append(steps, b.host("verify/"+at.Node+"/snapshot", "check its sums and structure, restore it and serve it once", at.Node, check, time.Hour))
+	p.Phases = []Phase{{ID: "verify", Title: "Verify " + path.Base(file), Parallel: 1, Groups: []Group{{ID: "verify/" + at.Node, Title: at.Node, Steps: steps}}}}
 	if b.err != nil {
 		return nil, b.err
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"path"
 	"slices"
 	"time"
 
@@ -172,6 +173,8 @@ func (p *Plan) Title() string {
 		return "Snapshot of etcd"
 	case p.Kind == EtcdVerifyKind:
 		return "Verify a snapshot of etcd"
+	case p.Kind == EtcdRestoreKind:
+		return "Restore etcd from " + path.Base(p.Etcd.Restore.From.Path)
 	case p.Kind == EtcdKind && p.To.Less(p.From):
 		return fmt.Sprintf("Downgrade etcd %s to %s", p.From.Bare(), p.To.Bare())
 	case p.Kind == EtcdKind:

@@ -58,6 +58,8 @@ type Lock struct {
 	mu sync.Mutex
 	// confirmed is when the lock was last known to be this run's.
 	confirmed time.Time
+	// retired is set once it is neither renewed nor checked any more.
+	retired bool
 }
 
 // Claim says who wants the lock of a cluster.
@@ -188,6 +190,9 @@ func (l *Lock) Check(ctx context.Context) error {
 	case <-l.lost:
 		return ErrLost
 	default:
+	}
+	if l.retired {
+		return nil
 	}
 	if now := time.Now(); now.Sub(l.confirmed) < trust && asleep(l.confirmed, now) < trust {
 		return nil

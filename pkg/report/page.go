@@ -147,6 +147,7 @@ func title(r *Report) string {
 	return map[string]string{
 		"ClusterUpgradeReport": "Upgrade", "ClusterAbortReport": "Give up an upgrade", "EtcdUpgradeReport": "Upgrade of etcd",
 		"EtcdStatusReport": "State of etcd", "EtcdSnapshotReport": "Snapshot of etcd", "EtcdVerifyReport": "Check of a snapshot of etcd",
+		"EtcdRestoreReport": "Restore of etcd",
 	}[r.Kind]
 }
 
@@ -215,7 +216,7 @@ func back(r *Report) []advice {
 		return out
 	}
 	etcd := r.Plan.Kind == plan.EtcdKind
-	if r.ExitCode != 0 && r.Plan.Kind != plan.AbortKind {
+	if r.ExitCode != 0 && r.Plan.Kind != plan.AbortKind && r.Plan.Kind != plan.EtcdRestoreKind {
 		out = append(out, advice{"Give up, with every node in service", "kubectl upgrade abort"})
 	}
 	if r.Plan.Kind == plan.UpgradeKind {

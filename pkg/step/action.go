@@ -39,6 +39,9 @@ type Deps struct {
 	Sources map[string]agent.Source
 	// Waiting, if not nil, is told what a look at a host waits for, also before a step is done.
 	Waiting func(s plan.Step, what string)
+	// Scratch is a folder of this machine for what is brought from one node to another. Memory is what a restore has the cluster forget.
+	Scratch string
+	Memory  Memory
 }
 
 // New makes the action of a step. A kind that this release does not know is an error.

@@ -20,6 +20,12 @@ func (d Deps) etcd(s plan.Step) (Action, error) {
 		return bind[plan.EtcdServesParams](d, s, func(b base, p plan.EtcdServesParams) Action { return etcdServes{b, p} })
 	case plan.EtcdDownload:
 		return bind[plan.EtcdDownloadParams](d, s, func(b base, p plan.EtcdDownloadParams) Action { return etcdDownload{b, p} })
+	case plan.EtcdBring:
+		return bind[plan.EtcdBringParams](d, s, func(b base, p plan.EtcdBringParams) Action { return etcdBring{b, p} })
+	case plan.EtcdBegin:
+		return bind[plan.EtcdBeginParams](d, s, func(b base, p plan.EtcdBeginParams) Action { return etcdBegin{b, p} })
+	case plan.EtcdReturn:
+		return bind[plan.EtcdReturnParams](d, s, func(b base, p plan.EtcdReturnParams) Action { return etcdReturn{b, p} })
 	case plan.KubeadmEtcd:
 		return bind[plan.KubeadmEtcdParams](d, s, func(b base, p plan.KubeadmEtcdParams) Action { return kubeadmEtcd{b, p} })
 	}
@@ -34,6 +40,10 @@ func (d Deps) etcd(s plan.Step) (Action, error) {
 		return bind[hostaction.EtcdReplace](d, s, func(b base, a hostaction.EtcdReplace) Action { return etcdReplace{b, a} })
 	case hostaction.EtcdAgree{}.Kind():
 		return bind[hostaction.EtcdAgree](d, s, func(b base, a hostaction.EtcdAgree) Action { return etcdAgree{b, a} })
+	case hostaction.EtcdRebuild{}.Kind():
+		return bind[hostaction.EtcdRebuild](d, s, func(b base, a hostaction.EtcdRebuild) Action { return etcdRebuild{b, a} })
+	case hostaction.EtcdSettle{}.Kind():
+		return bind[hostaction.EtcdSettle](d, s, func(b base, a hostaction.EtcdSettle) Action { return always{b, a} })
 	case hostaction.EtcdDowngrade{}.Kind():
 		return bind[hostaction.EtcdDowngrade](d, s, func(b base, a hostaction.EtcdDowngrade) Action { return etcdDowngrade{b, a} })
 	}

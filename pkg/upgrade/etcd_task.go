@@ -46,22 +46,33 @@ func (u *Upgrade) PrepareEtcdSnapshot(ctx context.Context) (*Prepared, error) {
 	return p, err
 }
 
-// PrepareEtcdVerify plans the check of a snapshot on a node.
-func (u *Upgrade) PrepareEtcdVerify(ctx context.Context, node, file string) (*Prepared, error) {
+// PrepareEtcdVerify plans the check of a snapshot on a node, or of one on this machine, which is brought to a node for it.
+func (u *Upgrade) PrepareEtcdVerify(ctx context.Context, from plan.EtcdBackup) (*Prepared, error) {
 	p := &Prepared{}
-	if !path.IsAbs(file) {
-		return p, fmt.Errorf("verify snapshot: %q is no absolute path on node %q", file, node)
+	if err := checkFile(from); err != nil {
+		return p, fmt.Errorf("verify snapshot: %w", err)
 	}
-	u.extra = []string{node}
+	var local *plan.EtcdBringParams
+	if from.Node == "" {
+		f, err := localFile(from.Path)
+		if err != nil {
+			return p, err
+		}
+		local = &plan.EtcdBringParams{From: from, Size: f.Size, SHA256: f.SHA256}
+	} else {
+		u.extra = []string{from.Node}
+	}
 	if err := u.lookOnly(ctx, p, "verify a snapshot of etcd"); err != nil {
 		return p, err
 	}
-	if _, ok := p.Cluster.Node(node); !ok {
-		return p, p.block(preflight.Finding{ID: "no-such-node", Severity: preflight.Error, Object: fmt.Sprintf("node %q", node), Message: "the cluster has no such node",
-			Fix: "see: kubectl get nodes"})
+	at := plan.EtcdBackup{Node: from.Node, Path: path.Clean(from.Path)}
+	if local != nil {
+		at = plan.EtcdBackup{Node: u.opts.Agent.Nodes[0], Path: plan.SnapshotPath(local.SHA256)}
+	} else if err := u.alsoOn(p, from.Node); err != nil {
+		return p, err
 	}
 	var err error
-	p.Plan, err = plan.ForEtcdVerify(p.Cluster, plan.EtcdBackup{Node: node, Path: path.Clean(file)})
+	p.Plan, err = plan.ForEtcdVerify(p.Cluster, at, local)
 	return p, err
 }
 

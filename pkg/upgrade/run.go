@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
@@ -55,8 +56,11 @@ func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-
 
 // name is that of the run's host actions, by which a later process finds them.
 func name(p *Prepared) string {
-	if p.Plan.Kind == plan.EtcdKind {
+	switch p.Plan.Kind {
+	case plan.EtcdKind:
 		return "etcd-" + p.To.String()
+	case plan.EtcdRestoreKind:
+		return "etcd-" + p.Plan.Etcd.Restore.Token
 	}
 	return p.To.String()
 }
@@ -74,13 +78,16 @@ func (u *Upgrade) describe(p *Prepared) record.Run {
 func (u *Upgrade) walk(ctx context.Context, p *plan.Plan, name string, sink event.Sink, stop <-chan struct{}) engine.Outcome {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() {
-		select {
-		case <-u.lock.Lost():
-			cancel(ErrLockLost)
-		case <-ctx.Done():
-		}
-	}()
+	u.watchLock = func(l *record.Lock) {
+		go func() {
+			select {
+			case <-l.Lost():
+				cancel(ErrLockLost)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	u.watchLock(u.lock)
 	go func() {
 		select {
 		case <-stop:
@@ -89,9 +96,12 @@ func (u *Upgrade) walk(ctx context.Context, p *plan.Plan, name string, sink even
 		}
 	}()
 	waiting := func(s plan.Step, what string) { sink.Emit(event.StepWaiting{Time: time.Now(), ID: s.ID, For: what}) }
+	deps := step.Deps{Client: u.guarded, Agents: u.agents, Run: name, Found: u.found.keep, Sources: u.bundles.sources(), Waiting: waiting, Scratch: u.scratch}
+	if u.memory != nil {
+		deps.Memory = u.memory
+	}
 	e := &engine.Engine{
-		New: step.Deps{Client: u.guarded, Agents: u.agents, Run: name, Found: u.found.keep, Sources: u.bundles.sources(),
-			Waiting: waiting}.New,
+		New:       deps.New,
 		Retryable: kube.IsRetryableLater,
 		Brief:     kube.Brief,
 		Patience:  patience,
@@ -165,6 +175,12 @@ func (u *Upgrade) Close(ctx context.Context) []error {
 			errs = append(errs, err)
 		}
 		u.lock = nil
+	}
+	if u.scratch != "" {
+		if err := os.RemoveAll(u.scratch); err != nil {
+			errs = append(errs, fmt.Errorf("remove folder of the snapshot: %w", err))
+		}
+		u.scratch = ""
 	}
 	return errs
 }

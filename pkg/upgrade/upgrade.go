@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -54,7 +55,13 @@ type Upgrade struct {
 	sink   event.Sink
 	agents *agent.Agents
 
-	lock *record.Lock
+	lockMu sync.Mutex
+	lock   *record.Lock
+	// watchLock ends the run that goes on when a lock is lost.
+	watchLock func(*record.Lock)
+	// memory is set where the run has the cluster forget lock and agents; scratch is a folder of this machine.
+	memory  *memory
+	scratch string
 	// guarded sends nothing once the lock is lost.
 	guarded *kube.Client
 	// deployed is set once the agent's namespace may be there; reached are the nodes whose agent was ready, and may have left files.
@@ -234,13 +241,36 @@ func (u *Upgrade) takeLock(ctx context.Context, p *Prepared, purpose string) err
 	if err != nil {
 		return err
 	}
-	u.lock = lock
+	u.hold(lock)
 	if from != "" {
 		u.warn("took over the lock of %s, which is dead", from)
 	}
-	if u.guarded, err = u.client.Guarded(lock.Check); err != nil {
+	if u.guarded, err = u.client.Guarded(u.mayGoOn); err != nil {
 		return err
 	}
 	u.agents = agent.New(u.guarded, u.opts.Agent, u.waiting)
 	return nil
+}
+
+// hold makes a lock the one that counts.
+func (u *Upgrade) hold(l *record.Lock) {
+	u.lockMu.Lock()
+	defer u.lockMu.Unlock()
+	u.lock = l
+}
+
+// holds is the lock that counts.
+func (u *Upgrade) holds() *record.Lock {
+	u.lockMu.Lock()
+	defer u.lockMu.Unlock()
+	return u.lock
+}
+
+// mayGoOn tells whether the lock is still this run's.
+func (u *Upgrade) mayGoOn(ctx context.Context) error {
+	l := u.holds()
+	if l == nil {
+		return ErrLockLost
+	}
+	return l.Check(ctx)
 }

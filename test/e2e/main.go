@@ -45,6 +45,7 @@ var scenarios = map[string]scenario{
 	"etcd-stacked":    on("etcd-stacked", etcdStacked, etcdByKubeadm),
 	"etcd-single":     on("etcd-single", etcdSingle),
 	"etcd-kill":       on("etcd-stacked", etcdKill),
+	"etcd-restore":    on("etcd-stacked", etcdRestore),
 	"hazards":         on("basic", hazards),
 }
 

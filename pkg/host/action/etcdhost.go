@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
@@ -16,7 +18,7 @@ import (
 const serverLook = time.Second
 
 func etcdHost(env Env) etcdhost.Host {
-	return etcdhost.Host{Work: env.Work, Log: env.Log, Services: etcdhost.Systemd}
+	return etcdhost.Host{Work: env.Work, Log: env.Log, Services: etcdhost.Systemd, Again: env.Again}
 }
 
 // onEtcd makes an action's function of a method of package etcd's.
@@ -49,12 +51,16 @@ func serverStart(ctx context.Context, a hostaction.ServerStart, env Env) (any, e
 	if _, err := etcdHost(env).ServerStart(ctx, a); err != nil {
 		return nil, err
 	}
+	return nil, awaitServer(ctx, env)
+}
+
+func awaitServer(ctx context.Context, env Env) error {
 	tick := time.NewTicker(serverLook)
 	defer tick.Stop()
 	for said := ""; ; {
 		err := apiServer(ctx)
 		if err == nil {
-			return nil, nil
+			return nil
 		}
 		if s := err.Error(); s != said {
 			fmt.Fprintln(env.Log, "wait for the API server to serve:", s)
@@ -62,8 +68,32 @@ func serverStart(ctx context.Context, a hostaction.ServerStart, env Env) (any, e
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for the API server to serve: %w", errors.Join(err, context.Cause(ctx)))
+			return fmt.Errorf("wait for the API server to serve: %w", errors.Join(err, context.Cause(ctx)))
 		case <-tick.C:
 		}
 	}
+}
+
+// etcdRebuild waits until the API server serves, and has those start anew that remember what they have read from it.
+func etcdRebuild(ctx context.Context, a hostaction.EtcdRebuild, env Env) (any, error) {
+	if _, err := etcdHost(env).Rebuild(ctx, a); err != nil || a.Member.Run != cluster.EtcdAsPod {
+		return nil, err
+	}
+	if err := awaitServer(ctx, env); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"kube-controller-manager", "kube-scheduler"} {
+		p, err := staticpod.Find(staticpod.Dir + "/" + name + ".yaml")
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, staticpod.ErrNotRunning) {
+			continue // it starts by itself, and remembers nothing
+		}
+		if err == nil {
+			err = p.Signal(syscall.SIGTERM)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("restart %s: %w", name, err)
+		}
+		fmt.Fprintf(env.Log, "%s (process %d) is ended, so that it reads everything anew; the kubelet starts it again\n", name, p.PID)
+	}
+	return nil, nil
 }

@@ -16,6 +16,8 @@ type Env struct {
 	Work workdir.Dir
 	// Log takes whole lines.
 	Log io.Writer
+	// Again is the command that does the action once more.
+	Again []string
 }
 
 // Func runs an action. The output may be there also when it failed.
@@ -51,6 +53,9 @@ func For(k hostaction.Kind) (f Func, ok bool) {
 		hostaction.EtcdStart{}.Kind():            onEtcd(etcdhost.Host.Start),
 		hostaction.EtcdMigrate{}.Kind():          onEtcd(etcdhost.Host.Migrate),
 		hostaction.EtcdRestore{}.Kind():          onEtcd(etcdhost.Host.Restore),
+		hostaction.EtcdRebuild{}.Kind():          typed(etcdRebuild),
+		hostaction.EtcdRecall{}.Kind():           onEtcd(etcdhost.Host.Recall),
+		hostaction.EtcdSettle{}.Kind():           onEtcd(etcdhost.Host.Settle),
 		hostaction.EtcdRollback{}.Kind():         onEtcd(etcdhost.Host.Rollback),
 		hostaction.EtcdDowngrade{}.Kind():        onEtcd(etcdhost.Host.Downgrade),
 		hostaction.OfferFile{}.Kind():            typed(offerFile),

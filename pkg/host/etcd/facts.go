@@ -18,6 +18,9 @@ func (h Host) Facts(ctx context.Context, a hostaction.EtcdFacts) (hostaction.Etc
 	defer sd.Close()
 	var out hostaction.EtcdHost
 	out.Releases = h.tool().Releases()
+	if out.Rebuilt, err = h.rebuilt(); err != nil {
+		return out, err
+	}
 	if out.Client, err = local.Server(); err != nil {
 		return out, err
 	}

@@ -21,6 +21,8 @@ type Host struct {
 	Log io.Writer
 	// Services is the service manager. Action's own is Systemd.
 	Services func(ctx context.Context) (Services, error)
+	// Again is the command that does the action once more, for when the host loses power in its middle; it may be empty.
+	Again []string
 }
 
 // Services starts and stops what is no static pod.

@@ -1,10 +1,7 @@
 package etcd
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha1" //nolint:gosec // etcd's own way to make an ID
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/disk"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/local"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
@@ -39,13 +37,13 @@ func (h Host) Restore(ctx context.Context, a hostaction.EtcdRestore) (any, error
 	if err := disk.OwnOnly(a.Owner, a.DataDir); err != nil {
 		return nil, fmt.Errorf("restore: %w", err)
 	}
-	want, err := identify(a)
+	want, err := cluster.EtcdIdentify(a.Name, a.InitialCluster, a.Token)
 	if err != nil {
 		return nil, err
 	}
 	log := disk.Of(a.DataDir, a.WALDir)
 	if a.WALDir == "" {
-		if i, err := h.tool().Inspect(ctx, a.DataDir); err == nil && i.NodeID == want.member && i.ClusterID == want.cluster {
+		if i, err := h.tool().Inspect(ctx, a.DataDir); err == nil && i.NodeID == want.Member && i.ClusterID == want.Cluster {
 			h.say("%s is that of the new cluster already", a.DataDir)
 			return nil, disk.Own(log.Member, a.Owner)
 		}
@@ -103,45 +101,4 @@ func moveLog(dataDir, walDir string) error {
 		}
 	}
 	return os.RemoveAll(within.WAL)
-}
-
-// identity is who a member will be.
-type identity struct{ member, cluster uint64 }
-
-// identify computes the IDs that a new cluster's members have, as etcd does: from their URLs and the token.
-// https://github.com/etcd-io/etcd/blob/v3.6.14/server/etcdserver/api/membership/member.go
-func identify(a hostaction.EtcdRestore) (identity, error) {
-	urls := map[string][]string{}
-	for _, m := range a.InitialCluster {
-		name, url, ok := strings.Cut(m, "=")
-		if !ok {
-			return identity{}, fmt.Errorf("parse member %q: want NAME=URL", m)
-		}
-		urls[name] = append(urls[name], url)
-	}
-	if urls[a.Name] == nil {
-		return identity{}, fmt.Errorf("restore member %s: it is not among the members %s", a.Name, strings.Join(a.InitialCluster, ","))
-	}
-	var ids []uint64
-	var out identity
-	for name, u := range urls {
-		slices.Sort(u)
-		id := hash([]byte(strings.Join(u, "") + cmp.Or(a.Token, "etcd-cluster")))
-		ids = append(ids, id)
-		if name == a.Name {
-			out.member = id
-		}
-	}
-	slices.Sort(ids)
-	var all []byte
-	for _, id := range ids {
-		all = binary.BigEndian.AppendUint64(all, id)
-	}
-	out.cluster = hash(all)
-	return out, nil
-}
-
-func hash(b []byte) uint64 {
-	sum := sha1.Sum(b) //nolint:gosec // etcd's own way to make an ID
-	return binary.BigEndian.Uint64(sum[:8])
 }

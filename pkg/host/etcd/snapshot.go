@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/ask"
@@ -141,6 +142,13 @@ func (h Host) verified(ctx context.Context, path string) (hostaction.Snapshot, e
 
 func taken(s *hostaction.Snapshot, m *tool.Manifest) {
 	s.Revision, s.Keys, s.Leases, s.Hash, s.Verified = m.Revision, m.Keys, m.Leases, m.Hash, true
+	s.Kubernetes, s.Created = m.Kubernetes, m.Created
+	for _, o := range m.Members {
+		for _, u := range o.PeerURLs {
+			s.Members = append(s.Members, o.Name+"="+u)
+		}
+	}
+	slices.Sort(s.Members)
 }
 
 // minor reads what etcd-migrate calls a version, such as 3.5; zero when it says none.

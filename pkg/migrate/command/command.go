@@ -61,6 +61,7 @@ type app struct {
 	log   *zap.Logger
 
 	output, strategy, dataDir string
+	pod                       string
 	storage                   string
 	creds                     string
 	termination               string
@@ -135,6 +136,9 @@ func (a *app) command(ctx context.Context, name string) error {
 	case "snapshot verify":
 		return a.verify(ctx)
 	case "snapshot restore":
+		if a.pod != "" {
+			return a.restorePod(ctx)
+		}
 		return a.restore()
 	case "plan":
 		return a.plan()

@@ -42,6 +42,8 @@ type Database struct {
 	Hash string `json:"hash"`
 	// Prefixes say the same of the keys by the first two levels of their names, such as /registry/pods.
 	Prefixes map[string]Part `json:"prefixes,omitempty"`
+	// Kubernetes is the UID by which the cluster is known whose objects these are; empty where none is to be read.
+	Kubernetes string `json:"kubernetes,omitempty"`
 
 	live map[string]entry
 }
@@ -142,6 +144,9 @@ func (d *Database) readKeys(tx *bolt.Tx) error {
 		if mvcc.IsTombstone(k) {
 			sum.Remove(string(kv.Key))
 			return nil
+		}
+		if string(kv.Key) == systemNamespace {
+			d.Kubernetes = uidOf(kv.Value)
 		}
 		sum.Add(string(kv.Key), k, v, kv.Lease != 0)
 		return nil

@@ -3,6 +3,7 @@ package tool
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
@@ -64,6 +65,13 @@ type Manifest struct {
 	Keys      int    `json:"keys"`
 	Leases    int    `json:"leases"`
 	Hash      string `json:"hash"`
+	// Kubernetes is the UID of the cluster whose objects are in it; empty where none is to be read.
+	Kubernetes string    `json:"kubernetes"`
+	Created    time.Time `json:"created"`
+	Members    []struct {
+		Name     string   `json:"name"`
+		PeerURLs []string `json:"peerURLs"`
+	} `json:"members"`
 }
 
 // Verify checks a snapshot, and serves it once. raw is the whole answer.
