@@ -98,6 +98,15 @@ type StaticPod struct {
 	EtcdServers []string `json:"etcdServers,omitempty"`
 }
 
+// KubernetesComponents are the static pods whose image carries the Kubernetes version.
+func KubernetesComponents() []string {
+	return []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+}
+
+// OfKubernetes tells whether the image carries the Kubernetes version: etcd, and what others run as a part of the control plane, such as
+// kube-vip or a cloud's controller manager, have versions of their own.
+func (p StaticPod) OfKubernetes() bool { return slices.Contains(KubernetesComponents(), p.Component) }
+
 // Pod is one pod in the way of a drain.
 type Pod struct {
 	Namespace string `json:"namespace"`

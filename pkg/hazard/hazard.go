@@ -141,7 +141,7 @@ func controlPlane(c *cluster.Cluster) version.Version {
 	out := c.Kubeadm.KubernetesVersion
 	for _, n := range c.Nodes {
 		for _, s := range n.StaticPods {
-			if ofKubernetes(s) {
+			if s.OfKubernetes() {
 				out = older(out, s.Version)
 			}
 		}
@@ -155,11 +155,6 @@ func older(a, b version.Version) version.Version {
 		return b
 	}
 	return a
-}
-
-// ofKubernetes tells whether a static pod has a version of Kubernetes: others of the control plane, such as a cloud's, have one of their own.
-func ofKubernetes(s cluster.StaticPod) bool {
-	return slices.ContainsFunc(sections, func(o section) bool { return o.component == s.Component })
 }
 
 // moves tells whether a node is to be upgraded.
