@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -62,27 +63,32 @@ func stripped(text []byte, edit func(*document, map[string]any) (bool, error)) (
 	}
 }
 
-// stripArg takes out the first argument of that name, and extraArgs with it when it was the last.
+// stripArg takes out the first argument of that name.
 func (d *document) stripArg(want map[string]any, section, name string) (bool, error) {
+	args := value(value(d.root, section), "extraArgs")
+	for i := range arguments(args, name) {
+		return true, d.stripArgAt(want, section, i)
+	}
+	return false, nil
+}
+
+// stripArgAt takes out an argument by its place, and extraArgs with it when it was the last.
+func (d *document) stripArgAt(want map[string]any, section string, i int) error {
 	in := value(d.root, section)
 	args := value(in, "extraArgs")
-	i := argument(args, name)
-	if i < 0 {
-		return false, nil
-	}
 	part, _ := want[section].(map[string]any)
 	switch {
 	case args.Kind == yaml.MappingNode && len(args.Content) == 2, args.Kind == yaml.SequenceNode && len(args.Content) == 1:
-		return true, d.stripKey(want, d.root, section, in, part, "extraArgs")
+		return d.stripKey(want, d.root, section, in, part, "extraArgs")
 	case args.Kind == yaml.MappingNode:
 		all, _ := part["extraArgs"].(map[string]any)
 		key := args.Content[i].Value
 		delete(all, key)
-		return true, d.removeKey(args, key)
+		return d.removeKey(args, key)
 	}
 	all, _ := part["extraArgs"].([]any)
 	part["extraArgs"] = slices.Delete(slices.Clone(all), i, i+1)
-	return true, d.remove(args, i)
+	return d.remove(args, i)
 }
 
 // stripKey takes a key out of a part of the document, and the part with it when nothing else is in it.
@@ -95,21 +101,27 @@ func (d *document) stripKey(want map[string]any, parent *yaml.Node, name string,
 	return d.removeKey(in, key)
 }
 
-// argument finds an argument in either form of extraArgs: its place in the content of the mapping or sequence, or -1.
-func argument(args *yaml.Node, name string) int {
+// arguments goes through the arguments of a name in either form of extraArgs: their places in the content of the mapping or sequence, and the
+// nodes of their values. In a list a name may stand several times.
+func arguments(args *yaml.Node, name string) iter.Seq2[int, *yaml.Node] {
 	same := func(s string) bool { return strings.ReplaceAll(s, "_", "-") == name }
-	switch {
-	case args == nil:
-	case args.Kind == yaml.MappingNode:
-		for i := 0; i < len(args.Content); i += 2 {
-			if same(args.Content[i].Value) {
-				return i
+	return func(yield func(int, *yaml.Node) bool) {
+		switch {
+		case args == nil:
+		case args.Kind == yaml.MappingNode:
+			for i := 0; i < len(args.Content); i += 2 {
+				if same(args.Content[i].Value) && !yield(i, args.Content[i+1]) {
+					return
+				}
+			}
+		case args.Kind == yaml.SequenceNode:
+			for i, n := range args.Content {
+				if same(text(value(n, "name"))) && !yield(i, value(n, "value")) {
+					return
+				}
 			}
 		}
-	case args.Kind == yaml.SequenceNode:
-		return slices.IndexFunc(args.Content, func(n *yaml.Node) bool { return same(text(value(n, "name"))) })
 	}
-	return -1
 }
 
 // stripGate takes a gate out of a list in an argument, or out of the document's own gates.
@@ -123,37 +135,36 @@ func (d *document) stripGate(want map[string]any, section, gate string) (bool, e
 		return true, d.stripKey(want, d.root, "featureGates", gates, own, gate)
 	}
 	args := value(value(d.root, section), "extraArgs")
-	i := argument(args, "feature-gates")
-	if i < 0 {
-		return false, nil
-	}
-	node := args.Content[i]
-	if args.Kind == yaml.MappingNode {
-		node = args.Content[i+1]
-	} else {
-		node = value(node, "value")
-	}
-	var kept []string
-	all := strings.Split(text(node), ",")
-	for _, pair := range all {
-		if name, _, _ := strings.Cut(strings.TrimSpace(pair), "="); name != gate {
-			kept = append(kept, pair)
+	for i, node := range arguments(args, "feature-gates") {
+		all := strings.Split(text(node), ",")
+		kept := slices.DeleteFunc(slices.Clone(all), func(pair string) bool { return gateOf(pair) == gate })
+		switch len(kept) {
+		case len(all):
+			continue
+		case 0:
+			return true, d.stripArgAt(want, section, i)
 		}
+		now := strings.Join(kept, ",")
+		setArg(want, section, args.Content[i].Value, i, now)
+		return true, d.replace(node, now)
 	}
-	switch {
-	case len(kept) == len(all):
-		return false, nil
-	case len(kept) == 0:
-		return d.stripArg(want, section, "feature-gates")
-	}
+	return false, nil
+}
+
+// setArg gives an argument another value in the tree: one of a mapping is found by its key, one of a list by its place.
+func setArg(want map[string]any, section, key string, i int, now string) {
 	part, _ := want[section].(map[string]any)
-	now := strings.Join(kept, ",")
 	if m, ok := part["extraArgs"].(map[string]any); ok {
-		m[args.Content[i].Value] = now
+		m[key] = now
 	} else if l, ok := part["extraArgs"].([]any); ok {
 		if m, ok := l[i].(map[string]any); ok {
 			m["value"] = now
 		}
 	}
-	return true, d.replace(node, now)
+}
+
+// gateOf is the name in a pair such as "SomeGate=true".
+func gateOf(pair string) string {
+	name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+	return name
 }
