@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
@@ -65,11 +64,11 @@ func stripped(text []byte, edit func(*document, map[string]any) (bool, error)) (
 
 // stripArg takes out the first argument of that name.
 func (d *document) stripArg(want map[string]any, section, name string) (bool, error) {
-	args := value(value(d.root, section), "extraArgs")
-	for i := range arguments(args, name) {
-		return true, d.stripArgAt(want, section, i)
+	all := arguments(value(value(d.root, section), "extraArgs"), name)
+	if len(all) == 0 {
+		return false, nil
 	}
-	return false, nil
+	return true, d.stripArgAt(want, section, all[0].at)
 }
 
 // stripArgAt takes out an argument by its place, and extraArgs with it when it was the last.
@@ -101,27 +100,32 @@ func (d *document) stripKey(want map[string]any, parent *yaml.Node, name string,
 	return d.removeKey(in, key)
 }
 
-// arguments goes through the arguments of a name in either form of extraArgs: their places in the content of the mapping or sequence, and the
-// nodes of their values. In a list a name may stand several times.
-func arguments(args *yaml.Node, name string) iter.Seq2[int, *yaml.Node] {
+// argument is an argument's place in the content of extraArgs, and the node of its value.
+type argument struct {
+	at    int
+	value *yaml.Node
+}
+
+// arguments finds those of a name in either form of extraArgs. In a list a name may stand several times.
+func arguments(args *yaml.Node, name string) []argument {
 	same := func(s string) bool { return strings.ReplaceAll(s, "_", "-") == name }
-	return func(yield func(int, *yaml.Node) bool) {
-		switch {
-		case args == nil:
-		case args.Kind == yaml.MappingNode:
-			for i := 0; i < len(args.Content); i += 2 {
-				if same(args.Content[i].Value) && !yield(i, args.Content[i+1]) {
-					return
-				}
+	var out []argument
+	switch {
+	case args == nil:
+	case args.Kind == yaml.MappingNode:
+		for i := 0; i < len(args.Content); i += 2 {
+			if same(args.Content[i].Value) {
+				out = append(out, argument{i, args.Content[i+1]})
 			}
-		case args.Kind == yaml.SequenceNode:
-			for i, n := range args.Content {
-				if same(text(value(n, "name"))) && !yield(i, value(n, "value")) {
-					return
-				}
+		}
+	case args.Kind == yaml.SequenceNode:
+		for i, n := range args.Content {
+			if same(text(value(n, "name"))) {
+				out = append(out, argument{i, value(n, "value")})
 			}
 		}
 	}
+	return out
 }
 
 // stripGate takes a gate out of a list in an argument, or out of the document's own gates.
@@ -135,18 +139,18 @@ func (d *document) stripGate(want map[string]any, section, gate string) (bool, e
 		return true, d.stripKey(want, d.root, "featureGates", gates, own, gate)
 	}
 	args := value(value(d.root, section), "extraArgs")
-	for i, node := range arguments(args, "feature-gates") {
-		all := strings.Split(text(node), ",")
+	for _, a := range arguments(args, featureGates) {
+		all := strings.Split(text(a.value), ",")
 		kept := slices.DeleteFunc(slices.Clone(all), func(pair string) bool { return gateOf(pair) == gate })
 		switch len(kept) {
 		case len(all):
 			continue
 		case 0:
-			return true, d.stripArgAt(want, section, i)
+			return true, d.stripArgAt(want, section, a.at)
 		}
 		now := strings.Join(kept, ",")
-		setArg(want, section, args.Content[i].Value, i, now)
-		return true, d.replace(node, now)
+		setArg(want, section, args.Content[a.at].Value, a.at, now)
+		return true, d.replace(a.value, now)
 	}
 	return false, nil
 }
@@ -162,6 +166,9 @@ func setArg(want map[string]any, section, key string, i int, now string) {
 		}
 	}
 }
+
+// featureGates is the argument that has gates.
+const featureGates = "feature-gates"
 
 // gateOf is the name in a pair such as "SomeGate=true".
 func gateOf(pair string) string {

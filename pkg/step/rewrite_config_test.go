@@ -45,6 +45,18 @@ func TestRewriteConfig(t *testing.T) {
 	if !strings.Contains(strings.Join(said, ""), "-  Gone: true") {
 		t.Errorf("the log says %q", said)
 	}
+	// And back, as an abort does.
+	b := putBackConfig{base{Deps{Client: client}, plan.Step{}}, plan.PutBackParams{ConfigMap: "kubelet-config", Key: "kubelet", Settings: []manifest.Setting{{Name: "Gone", Value: "true", Gate: true}}}}
+	if done, err := b.Done(t.Context()); done || err != nil {
+		t.Fatalf("put back %t before it was, %v", done, err)
+	}
+	if err := b.Do(t.Context(), Reporter{Log: func(string) {}}); err != nil {
+		t.Fatal(err)
+	}
+	cm, err = maps.Get(t.Context(), "kubelet-config", metav1.GetOptions{})
+	if done, doneErr := b.Done(t.Context()); err != nil || !done || doneErr != nil || !strings.Contains(cm.Data["kubelet"], "  Stays: true\n  Gone: true\n") {
+		t.Errorf("put back %t, %v: the ConfigMap is %+v, %v", done, doneErr, cm.Data, err)
+	}
 }
 
 // TestRewriteConfigBesideOthers has somebody else write the ConfigMap of a real API server between the look at it and the update: both edits are kept.
