@@ -103,27 +103,26 @@ func gateRows() []Hazard {
 		if g.Component != "" {
 			who, prefix = g.Component, "gate-"+g.Component+"-"
 		}
+		// What was set against the value that it was locked to, or for what ends with it, has rows of its own: somebody has decided so.
+		removed := func(f Facts, s setting) bool { return !against(g, s) && !f.chosen(s) }
+		locked := func(_ Facts, s setting) bool { return against(g, s) }
+		row := func(bad func(Facts, setting) bool, h Hazard) {
+			h.Stays, h.Evidence = true, "%s: %s=%s"
+			h.find = func(f Facts) []Offender { return gateOffenders(f, g, func(s setting) bool { return bad(f, s) }) }
+			h.byHand = func(f Facts) []Offender {
+				return gateOffenders(f, g, func(s setting) bool { return bad(f, s) && s.staysSet() })
+			}
+			out = append(out, h)
+		}
 		if g.Removed != "" {
-			out = append(out, Hazard{
-				ID: prefix + strings.ToLower(g.Name), Since: g.Removed, Stays: true, Severity: Mandatory, Source: sourceOf(g, g.Last),
-				Title:    fmt.Sprintf("feature gate %s is unknown from %s on: %s that is told of it does not start", g.Name, g.Removed, who),
-				Evidence: "%s: %s=%s", Fix: "take the gate out there: from its end on, what it stood for is no longer a choice",
-				find:   func(f Facts) []Offender { return gateOffenders(f, g, everywhere) },
-				byHand: func(f Facts) []Offender { return gateOffenders(f, g, setting.staysSet) },
-			})
+			row(removed, Hazard{ID: prefix + strings.ToLower(g.Name), Since: g.Removed, Severity: Mandatory, Source: sourceOf(g, g.Last),
+				Title: fmt.Sprintf("feature gate %s is unknown from %s on: %s that is told of it does not start", g.Name, g.Removed, who),
+				Fix:   "take the gate out there: from its end on, what it stood for is no longer a choice"})
 		}
 		if g.Locked != "" {
-			out = append(out, Hazard{
-				ID: prefix + strings.ToLower(g.Name) + "-locked", Since: g.Locked, Until: g.Removed, Stays: true, Severity: Mandatory, Source: sourceOf(g, g.LockedBy),
-				Title:    fmt.Sprintf("feature gate %s can only be %t from %s on: %s that is told otherwise does not start", g.Name, g.Value, g.Locked, who),
-				Evidence: "%s: %s=%s", Fix: "take the gate out there",
-				find: func(f Facts) []Offender {
-					return gateOffenders(f, g, func(s setting) bool { return s.value != fmt.Sprint(g.Value) })
-				},
-				byHand: func(f Facts) []Offender {
-					return gateOffenders(f, g, func(s setting) bool { return s.value != fmt.Sprint(g.Value) && s.staysSet() })
-				},
-			})
+			row(locked, Hazard{ID: prefix + strings.ToLower(g.Name) + "-locked", Since: g.Locked, Severity: Skippable, Asks: true, Source: sourceOf(g, g.LockedBy),
+				Title: fmt.Sprintf("feature gate %s can only be %t from %s on, and somebody has set it to %t: %s that is told so does not start, and what he wanted ends", g.Name, g.Value, g.Locked, !g.Value, who),
+				Fix:   "find out why it was set, and see that it is not needed any more; then take the gate out there"})
 		}
 	}
 	return out

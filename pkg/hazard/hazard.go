@@ -36,6 +36,9 @@ type Hazard struct {
 	// Stays is set for what breaks at any upgrade past Since, and not only at the one that leads to it.
 	Stays    bool
 	Severity Severity
+	// Asks is set where the upgrade mends it by itself only when the operator says so, by skipping it: what somebody has decided ends with that. Where it
+	// cannot mend it, it is mandatory.
+	Asks bool
 	// Etcd is set for what stands in the way of an upgrade of etcd as well.
 	Etcd bool
 	// Title says what happens.
@@ -84,7 +87,7 @@ type Found struct {
 }
 
 // rows are all of them, those that are made of tables among them.
-var rows = slices.Concat(apiRows(), crdRows, hookRows, flagRows(), gateRows(), configRows, skewRows, nameRows, volumeRows, disruptionRows, healthRows, hostRows)
+var rows = slices.Concat(apiRows(), crdRows, hookRows, flagRows(), gateRows(), choiceRows(), configRows, skewRows, nameRows, volumeRows, disruptionRows, healthRows, hostRows)
 
 // All are the rows.
 func All() []Hazard { return slices.Clone(rows) }
@@ -113,7 +116,11 @@ func Find(f Facts) []Found {
 			}
 		}
 		if len(seen) > 0 {
-			out = append(out, Found{Hazard: h, Offenders: seen, Mechanical: h.byHand != nil && len(h.byHand(mended)) == 0})
+			found := Found{Hazard: h, Offenders: seen, Mechanical: h.byHand != nil && len(h.byHand(mended)) == 0}
+			if h.Asks && !found.Mechanical {
+				found.Severity = Mandatory
+			}
+			out = append(out, found)
 		}
 	}
 	return out

@@ -55,7 +55,9 @@ type clusterConfiguration struct {
 	APIVersion      string          `json:"apiVersion"`
 	ImageRepository string          `json:"imageRepository"`
 	FeatureGates    map[string]bool `json:"featureGates"`
-	APIServer       struct {
+	// EncryptionAlgorithm is v1beta4's.
+	EncryptionAlgorithm string `json:"encryptionAlgorithm"`
+	APIServer           struct {
 		ExtraArgs args `json:"extraArgs"`
 	} `json:"apiServer"`
 	ControllerManager struct {

@@ -90,8 +90,13 @@ func TestEveryGate(t *testing.T) {
 		}
 		if g.Removed != "" && atKnown(g.Removed) {
 			before, at := across(g.Removed)
-			if got := find(set(clusterAt(before, at), g, true), id); len(got) == 0 {
-				t.Errorf("%s=true at %s was not found", g.Name, at)
+			// Against what it was locked to, and for what ends with it, there are rows of their own.
+			value := g.Value || g.Locked == "" && g.Name != "PublicKeysECDSA" && g.Name != "ServiceTopology"
+			if got := find(set(clusterAt(before, at), g, value), id); len(got) == 0 {
+				t.Errorf("%s=%t at %s was not found", g.Name, value, at)
+			}
+			if got := find(set(clusterAt(before, at), g, !g.Value), id+"-locked"); (got != nil) != (g.Locked != "") {
+				t.Errorf("%s=%t at %s: found %v against what it was locked to", g.Name, !g.Value, at, got)
 			}
 			if got := find(set(clusterAt(before, before), g, g.Value), id); got != nil {
 				t.Errorf("%s at %s, which knows it: found %v", g.Name, before, got)
@@ -298,6 +303,47 @@ func TestNoteOnTheHost(t *testing.T) {
 		f.Cluster.Survey.Nodes[1].CRISocket = ""
 		if got := find(f, "cri-socket-missing"); got != nil {
 			t.Errorf("from %s: found %v", f.Cluster.Kubeadm.KubernetesVersion, got)
+		}
+	}
+}
+
+// TestWhatSomebodyHasDecided: a gate that is set against what it is locked to, or for what ends with it, is not taken out in silence. It is mandatory where
+// the upgrade could not do so.
+func TestWhatSomebodyHasDecided(t *testing.T) {
+	const v1beta4 = "apiVersion: kubeadm.k8s.io/v1beta4\napiServer:\n  extraArgs:\n  - name: audit-log-path\n    value: /var/log/audit.log\n"
+	tests := []struct {
+		name, id, from, to, config string
+		onHost                     bool
+		want                       Severity // empty where it is not found
+		mechanical                 bool
+	}{
+		{"against the lock", "gate-kubeadm-waitforallcontrolplanecomponents-locked", "v1.33.0", "v1.34.4", v1beta4 + "featureGates:\n  WaitForAllControlPlaneComponents: false\n", false, Skippable, true},
+		{"as it is locked", "gate-kubeadm-waitforallcontrolplanecomponents-locked", "v1.33.0", "v1.34.4", v1beta4 + "featureGates:\n  WaitForAllControlPlaneComponents: true\n", false, "", false},
+		{"against the lock, past its end", "gate-kubeadm-waitforallcontrolplanecomponents-locked", "v1.33.0", "v1.35.4", v1beta4 + "featureGates:\n  WaitForAllControlPlaneComponents: false\n", false, Skippable, true},
+		{"against the lock, written in one line", "gate-kubeadm-waitforallcontrolplanecomponents-locked", "v1.33.0", "v1.34.4", v1beta4 + "featureGates: {WaitForAllControlPlaneComponents: false, Other: true}\n", false, Mandatory, false},
+		{"against the lock, on a host", "gate-poddisruptionconditions-locked", "v1.30.0", "v1.31.14", "", true, Mandatory, false},
+		{"ECDSA keys", "gate-kubeadm-publickeysecdsa-chosen", "v1.36.3", "v1.37.2", v1beta4 + "featureGates:\n  PublicKeysECDSA: true\n", false, Skippable, true},
+		{"ECDSA keys, asked for by the field", "gate-kubeadm-publickeysecdsa-chosen", "v1.36.3", "v1.37.2", v1beta4 + "encryptionAlgorithm: ECDSA-P256\nfeatureGates:\n  PublicKeysECDSA: true\n", false, "", false},
+		{"the gate of those, then", "gate-kubeadm-publickeysecdsa", "v1.36.3", "v1.37.2", v1beta4 + "encryptionAlgorithm: ECDSA-P256\nfeatureGates:\n  PublicKeysECDSA: true\n", false, Mandatory, true},
+		{"no ECDSA keys", "gate-kubeadm-publickeysecdsa", "v1.36.3", "v1.37.2", v1beta4 + "featureGates:\n  PublicKeysECDSA: false\n", false, Mandatory, true},
+		{"topology of services", "gate-servicetopology-chosen", "v1.21.14", "v1.22.17", "apiVersion: kubeadm.k8s.io/v1beta2\napiServer:\n  extraArgs:\n    audit-log-path: /var/log/audit.log\n    feature-gates: ServiceTopology=true\n", false, Skippable, true},
+	}
+	for _, tt := range tests {
+		f := clusterAt(tt.from, tt.to)
+		if tt.config != "" {
+			f.Cluster.Survey.Configs[0].Text = tt.config
+		}
+		if tt.onHost {
+			f.Cluster.Nodes[1].Host.KubeletArgs = flagsOf("feature-gates", "PodDisruptionConditions=false")
+		}
+		var got Found
+		for _, h := range Find(f) {
+			if h.ID == tt.id {
+				got = h
+			}
+		}
+		if got.Severity != tt.want || got.Mechanical != tt.mechanical {
+			t.Errorf("%s: %s is %q, mended by itself %t: %v; want %q, %t", tt.name, tt.id, got.Severity, got.Mechanical, got.Offenders, tt.want, tt.mechanical)
 		}
 	}
 }
