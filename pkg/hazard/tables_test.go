@@ -241,7 +241,14 @@ func TestCertificates(t *testing.T) {
 		want string
 	}{
 		{"/etc/kubernetes/pki/etcd/server.crt", time.Hour, "certificate-expired"},
+		{"/etc/kubernetes/pki/etcd/server.crt", 2 * time.Hour, "certificate-ends"},
 		{"/etc/kubernetes/pki/etcd/server.crt", 10 * 24 * time.Hour, "certificate-ends"},
+		{"/etc/kubernetes/admin.conf", -time.Hour, "certificate-expired"},
+		{"/etc/kubernetes/scheduler.conf", 10 * time.Minute, "certificate-expired"},
+		{"/etc/kubernetes/controller-manager.conf", 20 * time.Hour, "certificate-ends"},
+		{"/etc/kubernetes/super-admin.conf", -time.Hour, "certificate-ends"},
+		{"/etc/kubernetes/kubelet.conf", -time.Hour, "certificate-ends"},
+		{"/etc/kubernetes/admin.conf", 90 * 24 * time.Hour, ""},
 		{"/etc/kubernetes/pki/backup/apiserver.crt", -time.Hour, "certificate-ends"},
 		{"/var/lib/kubelet/pki/kubelet-client-current.pem", time.Hour, ""},
 		{"/var/lib/kubelet/pki/kubelet-client-current.pem", -time.Hour, "certificate-expired"},
