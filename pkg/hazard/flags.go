@@ -43,11 +43,22 @@ func (s setting) staysSet() bool { return !s.made }
 func flagOffenders(f Facts, r knowledge.RemovedFlag, which func(setting) bool) []Offender {
 	var out []Offender
 	for _, s := range f.flagSettings() {
-		if s.component == r.Component && s.name == r.Name && which(s) && !f.stripped(s) {
+		if s.component == r.Component && s.name == r.Name && which(s) && !f.stripped(s) && !s.kubeadms() {
 			out = append(out, Offender{s.where, s.value})
 		}
 	}
 	return out
+}
+
+// standing are flags that kubeadm itself has written into every manifest, and what it has set them to, as long as components knew them:
+// https://github.com/kubernetes/kubernetes/blob/v1.12.10/cmd/kubeadm/app/phases/controlplane/manifests.go and
+// https://github.com/kubernetes/kubernetes/pull/92720, which kubeadm of 1.23 does no more: pull/104157 and pull/105034.
+var standing = map[string]string{"insecure-port": "0", "port": "0", "address": "127.0.0.1"}
+
+// kubeadms tells what nobody has set and kubeadm leaves out by itself of the manifests of the next release: there is nothing to know.
+func (s setting) kubeadms() bool {
+	v, ok := standing[s.name]
+	return ok && s.made && s.value == v && slices.Contains(kubeadmFlags[s.component], s.name)
 }
 
 // stripping are flags that kubeadm itself has put into its file for kubelets, and the only minor whose kubeadm takes them out of it again:

@@ -354,3 +354,26 @@ func TestWhatSomebodyHasDecided(t *testing.T) {
 		}
 	}
 }
+
+// TestFlagsThatKubeadmLeavesOut: what kubeadm of old releases has written by itself is nothing to tell of. What somebody has set instead is, and so is what
+// stands in the configuration.
+func TestFlagsThatKubeadmLeavesOut(t *testing.T) {
+	for _, tt := range []struct {
+		component, flag, value, config string
+		found                          bool
+	}{
+		{"kube-scheduler", "port", "0", "", false},
+		{"kube-controller-manager", "port", "0", "", false},
+		{"kube-controller-manager", "address", "127.0.0.1", "", false},
+		{"kube-apiserver", "insecure-port", "0", "", false},
+		{"kube-scheduler", "port", "10251", "", true},
+		{"kube-scheduler", "port", "0", "scheduler:\n  extraArgs:\n    port: \"0\"\n", true},
+	} {
+		f := clusterAt("v1.22.17", "v1.24.17")
+		f.Cluster.Survey.Components = append(f.Cluster.Survey.Components, cluster.Component{Node: "cp-1", Name: tt.component, Flags: []cluster.Flag{{Name: tt.flag, Value: tt.value}}})
+		f.Cluster.Survey.Configs[0].Text += tt.config
+		if got := find(f, "flag-"+tt.component+"-"+tt.flag); (got != nil) != tt.found {
+			t.Errorf("%s --%s=%s with %q: found %v", tt.component, tt.flag, tt.value, tt.config, got)
+		}
+	}
+}
