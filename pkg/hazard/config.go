@@ -64,11 +64,11 @@ var configRows = []Hazard{
 	{ID: "manifest-only-flag", Severity: Skippable, Source: "https://github.com/kubernetes/kubeadm/issues/2157",
 		Title:    "a static pod has flags that kubeadm's configuration does not have: kubeadm writes the manifest anew without them",
 		Evidence: "static pod %s of node %q: --%s=%s is not in %s.extraArgs", Fix: "put them into extraArgs (kubectl -n kube-system edit configmap kubeadm-config), or let them go",
-		find: handWritten},
+		find: handWritten, diff: handEdits},
 	{ID: "manifests-differ", Severity: Skippable, Source: "https://github.com/kubernetes/kubeadm/issues/2157",
 		Title:    "a static pod has another value for a flag than kubeadm's configuration: kubeadm writes the manifest anew with the one of its configuration",
-		Evidence: "static pod %s of node %q: --%s=%s, and %s.extraArgs has %s", Fix: "put the value that is meant into extraArgs",
-		find: otherValue},
+		Evidence: "static pod %s of node %q: --%s=%s, and %s.extraArgs has %s", Fix: "put the value that is meant into extraArgs, or let it become the one that is configured",
+		find: otherValue, diff: handEdits},
 	{ID: "corefile-plugin-gone", Since: "1.16", Stays: true, Severity: Advice, Source: "https://github.com/coredns/deployment/blob/master/kubernetes/CoreDNS-k8s_version.md",
 		Title: "the Corefile uses what CoreDNS has no more: kubeadm changes it where CoreDNS is its own, another one does not start with it", Evidence: "ConfigMap kube-system/coredns uses %s", Fix: "where CoreDNS is not kubeadm's, replace it: proxy by forward, federation by nothing",
 		find: corefile},
@@ -202,33 +202,10 @@ func eachOfKubeadm(f Facts, see func(c cluster.Component, key string, g cluster.
 	}
 }
 
-// handWritten leaves out what the target does not know: nobody can want it there, and an upgrade that was cut short has taken it out of the
-// configuration already, while manifests still have it.
-func handWritten(f Facts) []Offender {
-	var out []Offender
-	eachOfKubeadm(f, func(c cluster.Component, key string, g cluster.Flag, configured []string) {
-		if len(configured) == 0 && !slices.Contains(kubeadmFlags[c.Name], g.Name) && !goneFrom(c.Name, g.Name, f.To) {
-			out = append(out, Offender{c.Name, c.Node, g.Name, g.Value, key})
-		}
-	})
-	return out
-}
-
 func goneFrom(component, flag string, to version.Version) bool {
 	return slices.ContainsFunc(removedFlags, func(r knowledge.RemovedFlag) bool {
 		return r.Component == component && r.Name == flag && knowledge.Ended(r.Removed, to)
 	})
-}
-
-func otherValue(f Facts) []Offender {
-	var out []Offender
-	eachOfKubeadm(f, func(c cluster.Component, key string, g cluster.Flag, configured []string) {
-		// kubeadm puts its own modes of authorization and gates before those that it is given.
-		if len(configured) > 0 && !slices.Contains(configured, g.Value) && g.Name != "authorization-mode" && g.Name != "feature-gates" {
-			out = append(out, Offender{c.Name, c.Node, g.Name, g.Value, key, listed(configured)})
-		}
-	})
-	return out
 }
 
 // corefile finds plugins that kubeadm replaces by itself from 1.16 on.

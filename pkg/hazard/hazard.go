@@ -47,6 +47,8 @@ type Hazard struct {
 	Evidence string
 	// Fix is what to do about it, and Source where it is told of.
 	Fix, Source string
+	// diff, where it is set, shows what an upgrade does about them.
+	diff func(Facts) string
 	// find looks for the offenders.
 	find func(Facts) []Offender
 	// byHand, where it is set, looks for those that are left once kubeadm's configuration has been rewritten and its manifests made of it.
@@ -84,6 +86,8 @@ type Found struct {
 	Offenders []string
 	// Mechanical tells that the upgrade itself mends all of it, by Rewrites.
 	Mechanical bool
+	// Diff shows what an upgrade does about them, where that is known.
+	Diff string
 }
 
 // rows are all of them, those that are made of tables among them.
@@ -117,6 +121,9 @@ func Find(f Facts) []Found {
 		}
 		if len(seen) > 0 {
 			found := Found{Hazard: h, Offenders: seen, Mechanical: h.byHand != nil && len(h.byHand(mended)) == 0}
+			if h.diff != nil {
+				found.Diff = h.diff(f)
+			}
 			if h.Asks && !found.Mechanical {
 				found.Severity = Mandatory
 			}

@@ -377,3 +377,23 @@ func TestFlagsThatKubeadmLeavesOut(t *testing.T) {
 		}
 	}
 }
+
+// TestHandEdits: what kubeadm does to a manifest that somebody has edited is shown, and he may go on in spite of it.
+func TestHandEdits(t *testing.T) {
+	f := clusterAt("v1.33.0", "v1.34.4")
+	c := &f.Cluster.Survey.Components[0]
+	c.Flags[0].Value = "/elsewhere"
+	c.Flags = append(c.Flags, cluster.Flag{Name: "profiling", Value: "false"})
+	want := "--- static pod kube-apiserver of node cp-1\n+++ static pod kube-apiserver of node cp-1\n@@ -1,3 +1,2 @@\n" +
+		"-- --audit-log-path=/elsewhere\n+- --audit-log-path=/var/log/audit.log\n - --secure-port=6443\n-- --profiling=false\n"
+	var got []string
+	for _, h := range Find(f) {
+		got = append(got, h.ID)
+		if h.Severity != Skippable || h.Mechanical || h.Diff != want {
+			t.Errorf("%s is %s, mended by itself %t:\n%s\nwant\n%s", h.ID, h.Severity, h.Mechanical, h.Diff, want)
+		}
+	}
+	if !slices.Equal(got, []string{"manifest-only-flag", "manifests-differ"}) {
+		t.Errorf("found %v", got)
+	}
+}

@@ -36,7 +36,7 @@ type Finding struct {
 	Link string `json:"link,omitempty"`
 	// Evidence names every offender, where the finding is about several.
 	Evidence []string `json:"evidence,omitempty"`
-	// Diff is what the upgrade itself does about it.
+	// Diff is what the upgrade itself does about it, or to it.
 	Diff string `json:"diff,omitempty"`
 	// Skippable is set where the operator may go on in spite of it with --skip-check.
 	Skippable bool `json:"skippable,omitempty"`
