@@ -46,6 +46,9 @@ func newCheck(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 			# On the hosts, too
 			kubectl upgrade check --to v1.34.4 --hosts
 
+			# As for an upgrade that leaves etcd alone
+			kubectl upgrade check --to v1.34.4 --etcd keep
+
 			# In a pipeline: all findings as JSON
 			kubectl upgrade check --to v1.34.4 -o json`),
 		Annotations: reports(checkReport),
@@ -62,6 +65,7 @@ func newCheck(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 	c.addSkip(fs)
 	c.addVia(fs)
 	c.addWorkers(fs)
+	c.addKeepEtcd(fs)
 	releases(cmd, flags)
 	return cmd
 }

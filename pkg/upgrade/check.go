@@ -18,7 +18,7 @@ func (u *Upgrade) CheckHosts(ctx context.Context) (*Prepared, error) {
 }
 
 func (u *Upgrade) check(ctx context.Context) (*Prepared, error) {
-	p, err := u.lookForCheck(ctx)
+	p, err := u.lookForCheck(ctx, false)
 	if err != nil {
 		return p, err
 	}
@@ -26,7 +26,7 @@ func (u *Upgrade) check(ctx context.Context) (*Prepared, error) {
 }
 
 func (u *Upgrade) checkHosts(ctx context.Context) (*Prepared, error) {
-	p, err := u.lookForCheck(ctx)
+	p, err := u.lookForCheck(ctx, true)
 	if err != nil {
 		return p, err
 	}
@@ -61,8 +61,11 @@ func (u *Upgrade) checkHosts(ctx context.Context) (*Prepared, error) {
 	return p, &BlockedError{Findings: p.Findings}
 }
 
-func (u *Upgrade) lookForCheck(ctx context.Context) (*Prepared, error) {
+func (u *Upgrade) lookForCheck(ctx context.Context, hosts bool) (*Prepared, error) {
 	p := &Prepared{To: u.opts.To}
+	if blocked, err := u.lacking(ctx, p, RightsToCheck(hosts)); err != nil || blocked != nil {
+		return p, errors.Join(err, orNil(blocked))
+	}
 	u.notice("observe cluster %s", u.client.Config.Host)
 	if err := u.observe(ctx, p, observe.ForPlan); err != nil {
 		return p, err
