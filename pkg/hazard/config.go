@@ -8,7 +8,6 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
-	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
 const source = "https://github.com/kubernetes/kubernetes/"
@@ -177,6 +176,10 @@ var kubeadmFlags = map[string][]string{
 		"node-cidr-mask-size-ipv6", "port", "requestheader-client-ca-file", "root-ca-file", "service-account-private-key-file", "service-cluster-ip-range",
 		"use-service-account-credentials"},
 	"kube-scheduler": {"address", "authentication-kubeconfig", "authorization-kubeconfig", "bind-address", "feature-gates", "kubeconfig", "leader-elect", "port"},
+	// cmd/kubeadm/app/phases/etcd/local.go
+	etcdPod: {"advertise-client-urls", "cert-file", "client-cert-auth", "data-dir", "experimental-initial-corrupt-check", "experimental-watch-progress-notify-interval",
+		"feature-gates", "initial-advertise-peer-urls", "initial-cluster", "initial-cluster-state", "key-file", "listen-client-urls", "listen-metrics-urls", "listen-peer-urls",
+		"name", "peer-cert-file", "peer-client-cert-auth", "peer-key-file", "peer-trusted-ca-file", "snapshot-count", "trusted-ca-file", "watch-progress-notify-interval"},
 }
 
 // eachOfKubeadm goes through the flags of the static pods that kubeadm writes, beside what its configuration has for them.
@@ -185,8 +188,12 @@ func eachOfKubeadm(f Facts, see func(c cluster.Component, key string, g cluster.
 	if !ok {
 		return
 	}
+	written := sections
+	if len(f.etcdMinors()) > 0 {
+		written = append(slices.Clone(sections), section{"etcd.local", etcdPod})
+	}
 	for _, c := range f.Cluster.Survey.Components {
-		i := slices.IndexFunc(sections, func(s section) bool { return s.component == c.Name })
+		i := slices.IndexFunc(written, func(s section) bool { return s.component == c.Name })
 		if i < 0 {
 			continue
 		}
@@ -197,14 +204,19 @@ func eachOfKubeadm(f Facts, see func(c cluster.Component, key string, g cluster.
 					have = append(have, a.Value)
 				}
 			}
-			see(c, sections[i].key, g, have)
+			see(c, written[i].key, g, have)
 		}
 	}
 }
 
-func goneFrom(component, flag string, to version.Version) bool {
+// goneFrom tells whether the target does not know a flag.
+func (f Facts) goneFrom(component, flag string) bool {
+	if minors := f.etcdMinors(); component == etcdPod && len(minors) > 0 {
+		_, known := knowledge.FlagIn(minors[len(minors)-1], flag)
+		return !known
+	}
 	return slices.ContainsFunc(removedFlags, func(r knowledge.RemovedFlag) bool {
-		return r.Component == component && r.Name == flag && knowledge.Ended(r.Removed, to)
+		return r.Component == component && r.Name == flag && knowledge.Ended(r.Removed, f.To)
 	})
 }
 

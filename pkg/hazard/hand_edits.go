@@ -23,7 +23,7 @@ func handWritten(f Facts) []Offender {
 // byHand leaves out what the target does not know: nobody can want it there, and an upgrade that was cut short has taken it out of the
 // configuration already, while manifests still have it.
 func (f Facts) byHand(c cluster.Component, g cluster.Flag, configured []string) bool {
-	return len(configured) == 0 && !slices.Contains(kubeadmFlags[c.Name], g.Name) && !goneFrom(c.Name, g.Name, f.To)
+	return len(configured) == 0 && !slices.Contains(kubeadmFlags[c.Name], g.Name) && !f.goneFrom(c.Name, g.Name)
 }
 
 // otherValue finds flags of manifests that have another value in kubeadm's configuration.

@@ -197,6 +197,15 @@ func TestHazards(t *testing.T) {
 		{"kernel-old", "", "", []string{"w-1", "4.19.0-27-amd64"}, look(func(n *cluster.NodeLook) { n.Kernel = "4.19.0-27-amd64" }), nil},
 		{"etcd-skipped-minors", "v1.21.0", "v1.22.17", []string{"cp-1", "3.3.10"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "k8s.gcr.io/etcd:3.3.10" }, []string{"etcd-unready"}},
 		{"etcd-bad", "v1.21.0", "v1.22.0", []string{"cp-1", "3.5.0"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "k8s.gcr.io/etcd:3.4.13-0" }, []string{"etcd-unready"}},
+		{"etcd-args-unknown", "v1.36.3", "v1.37.2", []string{"etcd.local", "etcd 3.7 has no flag --experimental-compact-hash-check-enabled"}, config("ClusterConfiguration", etcdConfigured(
+			"extraArgs:\n    - name: experimental-compact-hash-check-enabled\n      value: \"true\"\n    - name: quota-backend-bytes\n      value: \"8589934592\"\n")), nil},
+		{"etcd-args-unknown", "v1.33.0", "v1.34.4", []string{"etcd.local", "ETCD_NAME stands beside a flag --name"}, config("ClusterConfiguration", etcdConfigured(
+			"extraEnvs:\n    - name: ETCD_NAME\n      value: x\n    - name: GOGC\n      value: \"50\"\n")), nil},
+		{"etcd-args-unheeded", "v1.33.0", "v1.34.4", []string{"etcd.local", "etcd 3.6 does not heed ETCD_SNAPSHOT_COUNTS"}, config("ClusterConfiguration", etcdConfigured(
+			"extraEnvs:\n    - name: ETCD_SNAPSHOT_COUNTS\n      value: \"5\"\n")), nil},
+		{"manifest-only-flag", "", "", []string{"static pod etcd", "cp-1", "--quota-backend-bytes=8589934592", "etcd.local.extraArgs"}, survey(func(s *cluster.Survey) {
+			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "etcd", Flags: []cluster.Flag{{Name: "snapshot-count", Value: "10000"}, {Name: "quota-backend-bytes", Value: "8589934592"}}})
+		}), nil},
 		{"etcd-unready", "", "", []string{"cp-1", "3.5.24"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:3.5.24-0" }, nil},
 		{"etcd-newer-than-kubeadm", "", "", []string{"cp-1", "3.6.16"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:3.6.16-0" }, nil},
 		{"label-master-selected", "v1.23.0", "v1.24.0", []string{"Deployment shop/web"}, web(func(w *cluster.Workload) { w.Selects = []string{masterLabel} }), nil},
@@ -232,6 +241,9 @@ func TestHazards(t *testing.T) {
 		{"apiserver-certificate-ends", "", "", []string{"10.0.0.1:6443", "in 2 hours"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.Add(2 * time.Hour) }), nil},
 		{"apiserver-certificate-expired", "", "", []string{"10.0.0.1:6443", "2026-11-01", "in 59 minutes"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.Add(59 * time.Minute) }), nil},
 		{"apiserver-certificate-expired", "", "", []string{"10.0.0.1:6443", "3 days ago"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.AddDate(0, 0, -3) }), nil},
+		{"ca-key-elsewhere", "", "", []string{"cp-1"}, survey(func(s *cluster.Survey) {
+			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "kube-controller-manager", Flags: []cluster.Flag{{Name: "cluster-signing-key-file"}}})
+		}), nil},
 		{"client-certificate-ends", "", "", []string{"2026-11-01"}, survey(func(s *cluster.Survey) { s.ClientExpiry = now.Add(time.Hour) }), nil},
 		{"clock-skew", "", "", []string{"w-1", "-1m0s"}, look(func(n *cluster.NodeLook) { n.ClockAhead = -time.Minute }), nil},
 		{"dns-down", "", "", []string{"kube-system/kube-dns"}, survey(func(s *cluster.Survey) { s.Services[0].Ready = 0 }), nil},
@@ -283,6 +295,11 @@ func TestHazards(t *testing.T) {
 			t.Errorf("no test makes %s", h.ID)
 		}
 	}
+}
+
+// etcdConfigured is a ClusterConfiguration with something for etcd.
+func etcdConfigured(local string) string {
+	return "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer:\n  extraArgs:\n  - name: audit-log-path\n    value: /var/log/audit.log\netcd:\n  local:\n    " + local
 }
 
 // TestRowsAreWhole wants of each row what an operator is told of it.

@@ -41,6 +41,19 @@ var healthRows = []Hazard{
 		find: func(f Facts) []Offender {
 			return servers(f, func(left time.Duration) bool { return left <= beforeRenewal })
 		}},
+	{ID: "ca-key-elsewhere", Severity: Advice, Source: certs + "#external-ca-mode",
+		Title: "kubeadm has no key of the CA: no upgrade renews a certificate", Evidence: "node %q: kubeadm has started kube-controller-manager without a key to sign with",
+		Fix: "see which end soon (kubeadm certs check-expiration), and have them signed and put in place by whoever has the key (kubeadm certs generate-csr)",
+		find: func(f Facts) []Offender {
+			var out []Offender
+			eachOfKubeadm(f, func(c cluster.Component, _ string, g cluster.Flag, configured []string) {
+				// https://github.com/kubernetes/kubernetes/blob/v1.37.2/cmd/kubeadm/app/phases/controlplane/manifests.go
+				if c.Name == "kube-controller-manager" && g.Name == "cluster-signing-key-file" && g.Value == "" && len(configured) == 0 {
+					out = append(out, Offender{c.Node})
+				}
+			})
+			return out
+		}},
 	{ID: "client-certificate-ends", Severity: Skippable, Etcd: true, Source: certs,
 		Title: "the certificate of this kubeconfig ends while the upgrade may still run", Evidence: "it ends at %s (%s)", Fix: "renew it on a control-plane node with: kubeadm certs renew admin.conf, and fetch the file again",
 		find: func(f Facts) []Offender {

@@ -187,7 +187,7 @@ func pairing(id string) func(Facts) []Offender {
 			return nil
 		}
 		return eachStaticPod(f, func(n cluster.Node, s cluster.StaticPod) []Offender {
-			if s.Component != "etcd" || f.Cluster.Kubeadm.EtcdImageTag != "" {
+			if s.Component != etcdPod || f.Cluster.Kubeadm.EtcdImageTag != "" {
 				return nil
 			}
 			etcd, ok := etcdOf(s.Image)

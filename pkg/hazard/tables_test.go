@@ -397,3 +397,37 @@ func TestHandEdits(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 }
+
+// TestEtcdOfTheWay: flags of etcd are judged by each release of it that kubeadm puts in place, and not where it puts none.
+func TestEtcdOfTheWay(t *testing.T) {
+	for _, tt := range []struct {
+		from, to, image, pinned string
+		keep                    bool
+		want                    string
+	}{
+		{"v1.33.0", "v1.34.4", "3.5.21-0", "", false, "3.6"},
+		{"v1.33.0", "v1.37.2", "3.5.21-0", "", false, "3.6 3.7"},
+		{"v1.31.0", "v1.34.4", "3.5.15-0", "", false, "3.5 3.6"},
+		{"v1.33.0", "v1.33.13", "3.5.21-0", "", false, "3.5"},
+		{"v1.33.0", "v1.34.4", "3.7.0-0", "", false, "3.7"},
+		{"v1.33.0", "v1.34.4", "3.5.21-0", "3.5.26-0", false, "3.5"},
+		{"v1.33.0", "v1.34.4", "3.5.21-0", "", true, ""},
+	} {
+		f := clusterAt(tt.from, tt.to)
+		f.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:" + tt.image
+		f.Cluster.Kubeadm.EtcdImageTag, f.KeepEtcd = tt.pinned, tt.keep
+		if got := strings.Join(f.etcdMinors(), " "); got != tt.want {
+			t.Errorf("from %s to %s, etcd %s, pinned %q, kept %t: %q, want %q", tt.from, tt.to, tt.image, tt.pinned, tt.keep, got, tt.want)
+		}
+	}
+	// As kubeadm writes its manifest, and as 'kubectl upgrade etcd' leaves it, nobody has edited it.
+	f := clusterAt("v1.35.0", "v1.37.2")
+	var all []cluster.Flag
+	for _, name := range kubeadmFlags[etcdPod] {
+		all = append(all, cluster.Flag{Name: name, Value: "x"})
+	}
+	f.Cluster.Survey.Components = append(f.Cluster.Survey.Components, cluster.Component{Node: "cp-1", Name: etcdPod, Flags: all})
+	if got := find(f, "manifest-only-flag"); got != nil {
+		t.Errorf("found %v", got)
+	}
+}
