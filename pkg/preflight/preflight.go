@@ -80,7 +80,7 @@ type check func(Input) []Finding
 func Run(in Input) []Finding {
 	checks := []check{
 		versionPolicy, skew, nodesReady, staticPodsReady, cordoned, barePods, emptyDirs, twoBudgets, budgets, stuckPods, capacity,
-		packageManager, sources, pins, packageLock, kubeletActive, resolution, noDragging, images, disks, hazards,
+		packageManager, sources, pins, packageLock, kubeletActive, resolution, noDragging, images, disks, etcdHealth, hazards,
 	}
 	var out []Finding
 	for _, c := range checks {
