@@ -153,6 +153,8 @@ type Addon struct {
 	Name  string `json:"name"`
 	Image string `json:"image"`
 	Ready bool   `json:"ready"`
+	// Labelled is set where it has the label by which kubeadm finds the cluster's DNS, whoever has put it there.
+	Labelled bool `json:"-"`
 }
 
 // Node finds a node by its name.

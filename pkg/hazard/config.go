@@ -8,6 +8,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
 const source = "https://github.com/kubernetes/kubernetes/"
@@ -68,6 +69,11 @@ var configRows = []Hazard{
 		Title:    "a static pod has another value for a flag than kubeadm's configuration: kubeadm writes the manifest anew with the one of its configuration",
 		Evidence: "static pod %s of node %q: --%s=%s, and %s.extraArgs has %s", Fix: "put the value that is meant into extraArgs, or let it become the one that is configured",
 		find: otherValue, diff: handEdits},
+	{ID: "coredns-unknown", Since: "1.16", Stays: true, Severity: Skippable, Source: source + "issues/84326",
+		Title:    "kubeadm does not know this release of CoreDNS and cannot convert its Corefile: its own preflight fails with CoreDNSMigration",
+		Evidence: "Deployment kube-system/coredns runs %s, which is none of the releases that kubeadm can start from (" + knowledge.CoreDNSSource + ")",
+		Fix:      "give the image the tag of the release that it is made of; or let it stay as it is, with --kubeadm-ignore-preflight-errors=CoreDNSUnsupportedPlugins,CoreDNSMigration as well",
+		find:     unknownCoreDNS},
 	{ID: "corefile-plugin-gone", Since: "1.16", Stays: true, Severity: Advice, Source: "https://github.com/coredns/deployment/blob/master/kubernetes/CoreDNS-k8s_version.md",
 		Title: "the Corefile uses what CoreDNS has no more: kubeadm changes it where CoreDNS is its own, another one does not start with it", Evidence: "ConfigMap kube-system/coredns uses %s", Fix: "where CoreDNS is not kubeadm's, replace it: proxy by forward, federation by nothing",
 		find: corefile},
@@ -234,4 +240,18 @@ func corefile(f Facts) []Offender {
 		}
 	}
 	return out
+}
+
+// unknownCoreDNS judges the tag of what has kubeadm's label, as kubeadm does. Of an image by its digest kubeadm finds the release in another way.
+func unknownCoreDNS(f Facts) []Offender {
+	for _, a := range f.Cluster.Addons {
+		i := strings.LastIndexByte(a.Image, ':')
+		if a.Name != "coredns" || !a.Labelled || strings.Contains(a.Image, "@") || i < strings.LastIndexByte(a.Image, '/') {
+			continue
+		}
+		if v, err := version.Parse(a.Image[i+1:]); err != nil || !knowledge.CoreDNSKnown(v) {
+			return []Offender{{a.Image}}
+		}
+	}
+	return nil
 }

@@ -40,7 +40,7 @@ func clusterAt(from, to string) Facts {
 				Host: &cluster.Host{CgroupVersion: 2, HostRisks: cluster.HostRisks{KubeletArgs: kubeadmArgs(v), Certificates: []cluster.Certificate{{Path: "/etc/kubernetes/pki/apiserver.crt", NotAfter: now.AddDate(0, 6, 0)}}}}},
 			worker("w-1", v), worker("w-2", v),
 		},
-		Addons: []cluster.Addon{{Name: "coredns", Image: "registry.k8s.io/coredns/coredns:v1.12.1", Ready: true}},
+		Addons: []cluster.Addon{{Name: "coredns", Image: "registry.k8s.io/coredns/coredns:v1.12.1", Ready: true, Labelled: true}},
 		Survey: &cluster.Survey{
 			Time: now, ClientExpiry: now.AddDate(0, 6, 0),
 			Servers:     []cluster.Server{{Address: "10.0.0.1:6443", Expiry: now.AddDate(0, 6, 0)}},
@@ -180,6 +180,7 @@ func TestHazards(t *testing.T) {
 			s.Components[0].Flags = append(s.Components[0].Flags, cluster.Flag{Name: "profiling", Value: "false"})
 		}), nil},
 		{"manifests-differ", "", "", []string{"cp-1", "/elsewhere", "/var/log/audit.log"}, survey(func(s *cluster.Survey) { s.Components[0].Flags[0].Value = "/elsewhere" }), nil},
+		{"coredns-unknown", "", "", []string{"registry.example/coredns:v1.9.3-ours"}, func(in *Facts) { in.Cluster.Addons[0].Image = "registry.example/coredns:v1.9.3-ours" }, nil},
 		{"corefile-plugin-gone", "", "", []string{"proxy"}, config("Corefile", ".:53 {\n    proxy . /etc/resolv.conf\n}\n"), nil},
 		{"apiservers-apart", "", "", []string{"v1.33.0", "v1.31.0"}, func(in *Facts) {
 			in.Cluster.Nodes = append(in.Cluster.Nodes, cluster.Node{Name: "cp-2", Role: cluster.ControlPlane, KubeletVersion: v("v1.33.0"),

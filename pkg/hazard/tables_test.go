@@ -431,3 +431,22 @@ func TestEtcdOfTheWay(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 }
+
+// TestCoreDNS: releases that kubeadm can start from, newer ones, and those that are named by digest are not told of.
+func TestCoreDNS(t *testing.T) {
+	for image, found := range map[string]bool{
+		"registry.k8s.io/coredns/coredns:v1.12.1": false, "k8s.gcr.io/coredns:1.6.2": false, "registry.k8s.io/coredns/coredns:v1.99.0": false,
+		"registry.example:5000/coredns": false, "registry.example/coredns@sha256:0a9d8c8ddf34347eb59aad9a8784f0710de88d6d112726d11d271f9bc6daca26": false,
+		"registry.example/coredns:1.6.2-100": true, "registry.example/coredns:latest": true, "registry.example/coredns:v1.8.2": true,
+	} {
+		f := clusterAt("v1.33.0", "v1.34.4")
+		f.Cluster.Addons[0].Image = image
+		if got := find(f, "coredns-unknown"); (got != nil) != found {
+			t.Errorf("%s: found %v", image, got)
+		}
+		f.Cluster.Addons[0].Labelled = false
+		if got := find(f, "coredns-unknown"); got != nil {
+			t.Errorf("%s, which is not kubeadm's to convert: found %v", image, got)
+		}
+	}
+}
