@@ -245,6 +245,10 @@ func TestHazards(t *testing.T) {
 		{"ca-key-elsewhere", "", "", []string{"cp-1"}, survey(func(s *cluster.Survey) {
 			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "kube-controller-manager", Flags: []cluster.Flag{{Name: "cluster-signing-key-file"}}})
 		}), nil},
+		{"kubeadm-1.30.0", "v1.29.6", "v1.30.0", []string{"v1.30.0"}, func(*Facts) {}, nil},
+		{"kubeadm-1.29-ca-key", "v1.28.15", "v1.29.4", []string{"cp-1", "v1.29.4"}, survey(func(s *cluster.Survey) {
+			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "kube-controller-manager", Flags: []cluster.Flag{{Name: "cluster-signing-key-file"}}})
+		}), []string{"ca-key-elsewhere"}},
 		{"client-certificate-ends", "", "", []string{"2026-11-01"}, survey(func(s *cluster.Survey) { s.ClientExpiry = now.Add(time.Hour) }), nil},
 		{"clock-skew", "", "", []string{"w-1", "-1m0s"}, look(func(n *cluster.NodeLook) { n.ClockAhead = -time.Minute }), nil},
 		{"dns-down", "", "", []string{"kube-system/kube-dns"}, survey(func(s *cluster.Survey) { s.Services[0].Ready = 0 }), nil},

@@ -46,12 +46,9 @@ var healthRows = []Hazard{
 		Fix: "see which end soon (kubeadm certs check-expiration), and have them signed and put in place by whoever has the key (kubeadm certs generate-csr)",
 		find: func(f Facts) []Offender {
 			var out []Offender
-			eachOfKubeadm(f, func(c cluster.Component, _ string, g cluster.Flag, configured []string) {
-				// https://github.com/kubernetes/kubernetes/blob/v1.37.2/cmd/kubeadm/app/phases/controlplane/manifests.go
-				if c.Name == "kube-controller-manager" && g.Name == "cluster-signing-key-file" && g.Value == "" && len(configured) == 0 {
-					out = append(out, Offender{c.Node})
-				}
-			})
+			for _, n := range withoutCAKey(f) {
+				out = append(out, Offender{n})
+			}
 			return out
 		}},
 	{ID: "client-certificate-ends", Severity: Skippable, Etcd: true, Source: certs,
