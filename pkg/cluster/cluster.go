@@ -119,6 +119,8 @@ type Pod struct {
 	Requests Resources `json:"requests,omitzero"`
 	// Stuck says why the pod can run on no other node; empty when it can.
 	Stuck string `json:"stuck,omitempty"`
+	// Only are the nodes, in order, to which its node selector, required affinity or volumes confine it, its own among them; nil where they say nothing.
+	Only []string `json:"-"`
 }
 
 // Resources are CPU in thousandths of a core, memory in bytes, and a number of pods.

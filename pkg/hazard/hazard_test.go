@@ -234,6 +234,14 @@ func TestHazards(t *testing.T) {
 			in.Cluster.Nodes = append(in.Cluster.Nodes, worker("w-3", v("v1.33.0")))
 			in.Cluster.Nodes[1].Pods = append(in.Cluster.Nodes[1].Pods, cluster.Pod{Namespace: "shop", Name: "big", Controller: "StatefulSet", Requests: cluster.Resources{CPU: 5000, Pods: 1}})
 		}, nil},
+		{"pod-confined", "", "", []string{"shop/zonal", "w-1", "1.00 CPU", "w-2"}, func(in *Facts) {
+			full := worker("w-2", v("v1.33.0"))
+			full.Requested = cluster.Resources{CPU: 3500, Memory: 1 << 30, Pods: 2}
+			in.Cluster.Nodes[2] = full
+			in.Cluster.Nodes = append(in.Cluster.Nodes, worker("w-3", v("v1.33.0")))
+			in.Cluster.Nodes[1].Pods = append(in.Cluster.Nodes[1].Pods, cluster.Pod{Namespace: "shop", Name: "zonal", Controller: "StatefulSet",
+				Requests: cluster.Resources{CPU: 1000, Pods: 1}, Only: []string{"w-1", "w-2"}})
+		}, nil},
 		{"single-replica", "", "", []string{"shop/web", "w-1"}, web(func(w *cluster.Workload) { w.Pods, w.Nodes = 1, []string{"w-1"} }), nil},
 		{"node-pressure", "", "", []string{"w-1", "DiskPressure"}, look(func(n *cluster.NodeLook) { n.Pressures = []string{"DiskPressure"} }), nil},
 		{"dns-on-one-node", "", "", []string{"coredns", "w-1"}, survey(func(s *cluster.Survey) { s.Workloads[0].Nodes = []string{"w-1"} }), nil},

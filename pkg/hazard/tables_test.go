@@ -450,3 +450,33 @@ func TestCoreDNS(t *testing.T) {
 		}
 	}
 }
+
+// TestConfined: a pod that may run on few nodes has room where one of them has, be it one whose taint it tolerates, and is told of once.
+func TestConfined(t *testing.T) {
+	for name, tt := range map[string]struct {
+		pod  cluster.Pod
+		want []string
+	}{
+		"room on the other one":       {cluster.Pod{Requests: cluster.Resources{CPU: 1000, Pods: 1}, Only: []string{"w-1", "w-2"}}, nil},
+		"on the control plane":        {cluster.Pod{Requests: cluster.Resources{CPU: 1000, Pods: 1}, Only: []string{"cp-1", "w-1"}}, nil},
+		"no room on the other one":    {cluster.Pod{Requests: cluster.Resources{CPU: 3500, Pods: 1}, Only: []string{"w-1", "w-2"}}, []string{"pod-confined"}},
+		"no room on any":              {cluster.Pod{Requests: cluster.Resources{CPU: 9000, Pods: 1}, Only: []string{"w-1", "w-2"}}, []string{"pod-confined"}},
+		"its node alone: told of so":  {cluster.Pod{Requests: cluster.Resources{CPU: 9000, Pods: 1}, Only: []string{"w-1"}, Stuck: "no other node fits"}, nil},
+		"nowhere, and not restricted": {cluster.Pod{Requests: cluster.Resources{CPU: 5000, Pods: 1}}, []string{"pod-too-large"}},
+	} {
+		f := clusterAt("v1.33.0", "v1.34.4")
+		f.Cluster.Nodes[0].Allocatable = cluster.Resources{CPU: 4000, Memory: 8 << 30, Pods: 110}
+		f.Cluster.Nodes = append(f.Cluster.Nodes, worker("w-3", version.MustParse("v1.33.0")))
+		tt.pod.Namespace, tt.pod.Name, tt.pod.Controller = "shop", "db-0", "StatefulSet"
+		f.Cluster.Nodes[1].Pods = append(f.Cluster.Nodes[1].Pods, tt.pod)
+		var got []string
+		for _, id := range ids(Find(f)) {
+			if strings.HasPrefix(id, "pod-") {
+				got = append(got, id)
+			}
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: found %v, want %v", name, got, tt.want)
+		}
+	}
+}
