@@ -36,7 +36,7 @@ func newCheck(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 			or is not well. Every finding names all offenders, what to do about it, and where it is told of.
 
 			Without --hosts only the API server is asked: nothing is sent to a node, and rights to read are enough. With --hosts the agent looks
-			at kubelet flags, certificates, packages, images and disks of every node as well, and is taken away again.
+			at kubelet flags, certificates, packages, images and disks of every node and at the health of etcd as well, and is taken away again.
 
 			The exit code is 2 when something stands in the way, so that it can be used in scripts.`),
 		Example: templates.Examples(`
@@ -45,6 +45,9 @@ func newCheck(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 
 			# On the hosts, too
 			kubectl upgrade check --to v1.34.4 --hosts
+
+			# As for an upgrade that leaves etcd alone
+			kubectl upgrade check --to v1.34.4 --etcd keep
 
 			# In a pipeline: all findings as JSON
 			kubectl upgrade check --to v1.34.4 -o json`),
@@ -62,6 +65,7 @@ func newCheck(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 	c.addSkip(fs)
 	c.addVia(fs)
 	c.addWorkers(fs)
+	c.addKeepEtcd(fs)
 	releases(cmd, flags)
 	return cmd
 }

@@ -57,6 +57,8 @@ func TestBadInput(t *testing.T) {
 		"missing kubeconfig":  {[]string{"plan", image, "--kubeconfig=/does/not/exist"}, []string{"/does/not/exist"}},
 		"unknown context":     {[]string{"plan", image, "--context=prod"}, []string{"prod"}},
 		"nothing listens":     {[]string{"plan", image, nowhere}, []string{"https://127.0.0.1:1", "connection refused"}},
+		"check of no etcd":    {[]string{"check", "--to", "v1.34.4", "--etcd", "leave"}, []string{"--etcd", "leave", "keep"}},
+		"check that keeps it": {[]string{"check", "--to", "v1.34.4", "--etcd", "keep", nowhere}, []string{"connection refused"}},
 		"etcd out of reach":   {[]string{"etcd", "status", image, nowhere}, []string{"nothing listens there"}},
 		"name unknown":        {[]string{"plan", image, "--server=https://no-such-name.invalid:6443"}, []string{"no-such-name.invalid"}},
 	}

@@ -52,7 +52,7 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	f.addWorkers(fs)
 	fs.IntVar(&f.maxFailures, "max-failures", 0, "How many workers may fail before no other one is started. Those that have been started are finished.")
 	fs.StringVar(&f.pauseAfter, "pause-after", "", "Stop after: control-plane, first-worker or every-node. The same command goes on.")
-	fs.StringVar(&f.etcd, "etcd", "kubeadm", "Who sees to the etcd that kubeadm runs: kubeadm takes it to the release that it comes with, keep leaves it as it is, to be upgraded by 'kubectl upgrade etcd'.")
+	f.addKeepEtcd(fs)
 	f.addOrigins(fs)
 	fs.StringSliceVar(&f.ignoreKubeadm, "kubeadm-ignore-preflight-errors", nil, "Checks of kubeadm's own preflight that may fail, as its --ignore-preflight-errors.")
 }
@@ -62,6 +62,11 @@ func (f *upgradeFlags) addOrigins(fs *pflag.FlagSet) {
 	fs.StringVar(&f.packagesFrom, "packages-from", "", "Where packages come from instead of the nodes' repositories: the folder of a bundle, or an image that carries one (oci://REFERENCE). See 'kubectl upgrade bundle'.")
 	fs.StringVar(&f.imagesFrom, "images-from", "", "Where images come from instead of the registry that they are named after: the folder of a bundle, an image that carries one (oci://REFERENCE), or a registry (such as registry.example:5000/k8s), which becomes imageRepository in kubeadm's configuration.")
 	f.addSkip(fs)
+}
+
+// addKeepEtcd adds who sees to etcd.
+func (f *upgradeFlags) addKeepEtcd(fs *pflag.FlagSet) {
+	fs.StringVar(&f.etcd, "etcd", "kubeadm", "Who sees to the etcd that kubeadm runs: kubeadm takes it to the release that it comes with, keep leaves it as it is, to be upgraded by 'kubectl upgrade etcd'.")
 }
 
 // addVia adds the way to the target.

@@ -98,6 +98,15 @@ type StaticPod struct {
 	EtcdServers []string `json:"etcdServers,omitempty"`
 }
 
+// KubernetesComponents are the static pods whose image carries the Kubernetes version.
+func KubernetesComponents() []string {
+	return []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+}
+
+// OfKubernetes tells whether the image carries the Kubernetes version: etcd, and what others run as a part of the control plane, such as
+// kube-vip or a cloud's controller manager, have versions of their own.
+func (p StaticPod) OfKubernetes() bool { return slices.Contains(KubernetesComponents(), p.Component) }
+
 // Pod is one pod in the way of a drain.
 type Pod struct {
 	Namespace string `json:"namespace"`
@@ -110,6 +119,8 @@ type Pod struct {
 	Requests Resources `json:"requests,omitzero"`
 	// Stuck says why the pod can run on no other node; empty when it can.
 	Stuck string `json:"stuck,omitempty"`
+	// Only are the nodes, in order, to which its node selector, required affinity or volumes confine it, its own among them; nil where they say nothing.
+	Only []string `json:"-"`
 }
 
 // Resources are CPU in thousandths of a core, memory in bytes, and a number of pods.
@@ -144,6 +155,8 @@ type Addon struct {
 	Name  string `json:"name"`
 	Image string `json:"image"`
 	Ready bool   `json:"ready"`
+	// Labelled is set where it has the label by which kubeadm finds the cluster's DNS, whoever has put it there.
+	Labelled bool `json:"-"`
 }
 
 // Node finds a node by its name.

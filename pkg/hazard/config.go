@@ -64,11 +64,16 @@ var configRows = []Hazard{
 	{ID: "manifest-only-flag", Severity: Skippable, Source: "https://github.com/kubernetes/kubeadm/issues/2157",
 		Title:    "a static pod has flags that kubeadm's configuration does not have: kubeadm writes the manifest anew without them",
 		Evidence: "static pod %s of node %q: --%s=%s is not in %s.extraArgs", Fix: "put them into extraArgs (kubectl -n kube-system edit configmap kubeadm-config), or let them go",
-		find: handWritten},
+		find: handWritten, diff: handEdits},
 	{ID: "manifests-differ", Severity: Skippable, Source: "https://github.com/kubernetes/kubeadm/issues/2157",
 		Title:    "a static pod has another value for a flag than kubeadm's configuration: kubeadm writes the manifest anew with the one of its configuration",
-		Evidence: "static pod %s of node %q: --%s=%s, and %s.extraArgs has %s", Fix: "put the value that is meant into extraArgs",
-		find: otherValue},
+		Evidence: "static pod %s of node %q: --%s=%s, and %s.extraArgs has %s", Fix: "put the value that is meant into extraArgs, or let it become the one that is configured",
+		find: otherValue, diff: handEdits},
+	{ID: "coredns-unknown", Since: "1.16", Stays: true, Severity: Skippable, Source: source + "issues/84326",
+		Title:    "kubeadm does not know this release of CoreDNS and cannot convert its Corefile: its own preflight fails with CoreDNSMigration",
+		Evidence: "Deployment kube-system/coredns runs %s, which is none of the releases that kubeadm can start from (" + knowledge.CoreDNSSource + ")",
+		Fix:      "give the image the tag of the release that it is made of; or let it stay as it is, with --kubeadm-ignore-preflight-errors=CoreDNSUnsupportedPlugins,CoreDNSMigration as well",
+		find:     unknownCoreDNS},
 	{ID: "corefile-plugin-gone", Since: "1.16", Stays: true, Severity: Advice, Source: "https://github.com/coredns/deployment/blob/master/kubernetes/CoreDNS-k8s_version.md",
 		Title: "the Corefile uses what CoreDNS has no more: kubeadm changes it where CoreDNS is its own, another one does not start with it", Evidence: "ConfigMap kube-system/coredns uses %s", Fix: "where CoreDNS is not kubeadm's, replace it: proxy by forward, federation by nothing",
 		find: corefile},
@@ -177,6 +182,10 @@ var kubeadmFlags = map[string][]string{
 		"node-cidr-mask-size-ipv6", "port", "requestheader-client-ca-file", "root-ca-file", "service-account-private-key-file", "service-cluster-ip-range",
 		"use-service-account-credentials"},
 	"kube-scheduler": {"address", "authentication-kubeconfig", "authorization-kubeconfig", "bind-address", "feature-gates", "kubeconfig", "leader-elect", "port"},
+	// cmd/kubeadm/app/phases/etcd/local.go
+	etcdPod: {"advertise-client-urls", "cert-file", "client-cert-auth", "data-dir", "experimental-initial-corrupt-check", "experimental-watch-progress-notify-interval",
+		"feature-gates", "initial-advertise-peer-urls", "initial-cluster", "initial-cluster-state", "key-file", "listen-client-urls", "listen-metrics-urls", "listen-peer-urls",
+		"name", "peer-cert-file", "peer-client-cert-auth", "peer-key-file", "peer-trusted-ca-file", "snapshot-count", "trusted-ca-file", "watch-progress-notify-interval"},
 }
 
 // eachOfKubeadm goes through the flags of the static pods that kubeadm writes, beside what its configuration has for them.
@@ -185,8 +194,12 @@ func eachOfKubeadm(f Facts, see func(c cluster.Component, key string, g cluster.
 	if !ok {
 		return
 	}
+	written := sections
+	if len(f.etcdMinors()) > 0 {
+		written = append(slices.Clone(sections), section{"etcd.local", etcdPod})
+	}
 	for _, c := range f.Cluster.Survey.Components {
-		i := slices.IndexFunc(sections, func(s section) bool { return s.component == c.Name })
+		i := slices.IndexFunc(written, func(s section) bool { return s.component == c.Name })
 		if i < 0 {
 			continue
 		}
@@ -197,38 +210,20 @@ func eachOfKubeadm(f Facts, see func(c cluster.Component, key string, g cluster.
 					have = append(have, a.Value)
 				}
 			}
-			see(c, sections[i].key, g, have)
+			see(c, written[i].key, g, have)
 		}
 	}
 }
 
-// handWritten leaves out what the target does not know: nobody can want it there, and an upgrade that was cut short has taken it out of the
-// configuration already, while manifests still have it.
-func handWritten(f Facts) []Offender {
-	var out []Offender
-	eachOfKubeadm(f, func(c cluster.Component, key string, g cluster.Flag, configured []string) {
-		if len(configured) == 0 && !slices.Contains(kubeadmFlags[c.Name], g.Name) && !goneFrom(c.Name, g.Name, f.To) {
-			out = append(out, Offender{c.Name, c.Node, g.Name, g.Value, key})
-		}
-	})
-	return out
-}
-
-func goneFrom(component, flag string, to version.Version) bool {
+// goneFrom tells whether the target does not know a flag.
+func (f Facts) goneFrom(component, flag string) bool {
+	if minors := f.etcdMinors(); component == etcdPod && len(minors) > 0 {
+		_, known := knowledge.FlagIn(minors[len(minors)-1], flag)
+		return !known
+	}
 	return slices.ContainsFunc(removedFlags, func(r knowledge.RemovedFlag) bool {
-		return r.Component == component && r.Name == flag && knowledge.Ended(r.Removed, to)
+		return r.Component == component && r.Name == flag && knowledge.Ended(r.Removed, f.To)
 	})
-}
-
-func otherValue(f Facts) []Offender {
-	var out []Offender
-	eachOfKubeadm(f, func(c cluster.Component, key string, g cluster.Flag, configured []string) {
-		// kubeadm puts its own modes of authorization and gates before those that it is given.
-		if len(configured) > 0 && !slices.Contains(configured, g.Value) && g.Name != "authorization-mode" && g.Name != "feature-gates" {
-			out = append(out, Offender{c.Name, c.Node, g.Name, g.Value, key, listed(configured)})
-		}
-	})
-	return out
 }
 
 // corefile finds plugins that kubeadm replaces by itself from 1.16 on.
@@ -245,4 +240,18 @@ func corefile(f Facts) []Offender {
 		}
 	}
 	return out
+}
+
+// unknownCoreDNS judges the tag of what has kubeadm's label, as kubeadm does. Of an image by its digest kubeadm finds the release in another way.
+func unknownCoreDNS(f Facts) []Offender {
+	for _, a := range f.Cluster.Addons {
+		i := strings.LastIndexByte(a.Image, ':')
+		if a.Name != "coredns" || !a.Labelled || strings.Contains(a.Image, "@") || i < strings.LastIndexByte(a.Image, '/') {
+			continue
+		}
+		if v, err := version.Parse(a.Image[i+1:]); err != nil || !knowledge.CoreDNSKnown(v) {
+			return []Offender{{a.Image}}
+		}
+	}
+	return nil
 }

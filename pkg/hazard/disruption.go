@@ -17,6 +17,9 @@ var disruptionRows = []Hazard{
 	{ID: "pod-too-large", Severity: Advice, Source: drains,
 		Title: "no other node has room for this pod alone: it is down until its node is back", Evidence: "pod %s/%s of node %q asks for %s, the most that another node has free is %s",
 		Fix: "make room on one node", find: tooLarge},
+	{ID: "pod-confined", Severity: Advice, Source: "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/",
+		Title: "none of the other nodes that a pod's node selector, affinity or volumes allow has room for it: it is down until its node is back", Evidence: "pod %s/%s of node %q asks for %s; of %s the most that is free is %s",
+		Fix: "make room on one of these nodes, or let the pod run on others", find: confined},
 	{ID: "single-replica", Severity: Advice, Source: drains,
 		Title: "one pod is all there is, and it is drained: it is away while another one starts", Evidence: "%s has one pod, on node %q", Fix: "run two of it, if it has to answer all the time",
 		find: func(f Facts) []Offender {
@@ -116,7 +119,7 @@ func tooLarge(f Facts) []Offender {
 		elsewhere := total.Sub(rooms[i])
 		for _, p := range n.Pods {
 			// That all nodes together have no room is told of elsewhere.
-			if elsewhere.Pods == 0 || p.Stuck != "" || p.Controller == "" || p.Requests.Sub(elsewhere) != (cluster.Resources{}) {
+			if elsewhere.Pods == 0 || p.Only != nil || p.Stuck != "" || p.Controller == "" || p.Requests.Sub(elsewhere) != (cluster.Resources{}) {
 				continue
 			}
 			var most cluster.Resources
@@ -134,6 +137,47 @@ func tooLarge(f Facts) []Offender {
 			}
 			if !fits {
 				out = append(out, Offender{p.Namespace, p.Name, n.Name, amount(p.Requests), amount(most)})
+			}
+		}
+	}
+	return out
+}
+
+// confined finds pods that fit on none of the few nodes which are left to them, with every other pod where it is. Taints have been looked at for each pod:
+// those of the control plane keep none off that tolerates them.
+func confined(f Facts) []Offender {
+	free := map[string]cluster.Resources{}
+	for _, n := range f.Cluster.Nodes {
+		n.Tainted = false
+		free[n.Name] = room(n)
+	}
+	var out []Offender
+	for _, n := range f.Cluster.Nodes {
+		if !f.moves(n) {
+			continue
+		}
+		for _, p := range n.Pods {
+			if p.Only == nil || p.Stuck != "" || p.Controller == "" {
+				continue
+			}
+			var most cluster.Resources
+			var others []string
+			fits := false
+			for _, name := range p.Only {
+				if name == n.Name {
+					continue
+				}
+				r := free[name]
+				others = append(others, name)
+				if fits = r.Pods > 0 && p.Requests.Sub(r) == (cluster.Resources{}); fits {
+					break
+				}
+				if len(others) == 1 || r.Memory > most.Memory {
+					most = r
+				}
+			}
+			if !fits {
+				out = append(out, Offender{p.Namespace, p.Name, n.Name, amount(p.Requests), listed(others), amount(most)})
 			}
 		}
 	}

@@ -43,11 +43,22 @@ func (s setting) staysSet() bool { return !s.made }
 func flagOffenders(f Facts, r knowledge.RemovedFlag, which func(setting) bool) []Offender {
 	var out []Offender
 	for _, s := range f.flagSettings() {
-		if s.component == r.Component && s.name == r.Name && which(s) && !f.stripped(s) {
+		if s.component == r.Component && s.name == r.Name && which(s) && !f.stripped(s) && !s.kubeadms() {
 			out = append(out, Offender{s.where, s.value})
 		}
 	}
 	return out
+}
+
+// standing are flags that kubeadm itself has written into every manifest, and what it has set them to, as long as components knew them:
+// https://github.com/kubernetes/kubernetes/blob/v1.12.10/cmd/kubeadm/app/phases/controlplane/manifests.go and
+// https://github.com/kubernetes/kubernetes/pull/92720, which kubeadm of 1.23 does no more: pull/104157 and pull/105034.
+var standing = map[string]string{"insecure-port": "0", "port": "0", "address": "127.0.0.1"}
+
+// kubeadms tells what nobody has set and kubeadm leaves out by itself of the manifests of the next release: there is nothing to know.
+func (s setting) kubeadms() bool {
+	v, ok := standing[s.name]
+	return ok && s.made && s.value == v && slices.Contains(kubeadmFlags[s.component], s.name)
 }
 
 // stripping are flags that kubeadm itself has put into its file for kubelets, and the only minor whose kubeadm takes them out of it again:
@@ -103,27 +114,26 @@ func gateRows() []Hazard {
 		if g.Component != "" {
 			who, prefix = g.Component, "gate-"+g.Component+"-"
 		}
+		// What was set against the value that it was locked to, or for what ends with it, has rows of its own: somebody has decided so.
+		removed := func(f Facts, s setting) bool { return !against(g, s) && !f.chosen(s) }
+		locked := func(_ Facts, s setting) bool { return against(g, s) }
+		row := func(bad func(Facts, setting) bool, h Hazard) {
+			h.Stays, h.Evidence = true, "%s: %s=%s"
+			h.find = func(f Facts) []Offender { return gateOffenders(f, g, func(s setting) bool { return bad(f, s) }) }
+			h.byHand = func(f Facts) []Offender {
+				return gateOffenders(f, g, func(s setting) bool { return bad(f, s) && s.staysSet() })
+			}
+			out = append(out, h)
+		}
 		if g.Removed != "" {
-			out = append(out, Hazard{
-				ID: prefix + strings.ToLower(g.Name), Since: g.Removed, Stays: true, Severity: Mandatory, Source: sourceOf(g, g.Last),
-				Title:    fmt.Sprintf("feature gate %s is unknown from %s on: %s that is told of it does not start", g.Name, g.Removed, who),
-				Evidence: "%s: %s=%s", Fix: "take the gate out there: from its end on, what it stood for is no longer a choice",
-				find:   func(f Facts) []Offender { return gateOffenders(f, g, everywhere) },
-				byHand: func(f Facts) []Offender { return gateOffenders(f, g, setting.staysSet) },
-			})
+			row(removed, Hazard{ID: prefix + strings.ToLower(g.Name), Since: g.Removed, Severity: Mandatory, Source: sourceOf(g, g.Last),
+				Title: fmt.Sprintf("feature gate %s is unknown from %s on: %s that is told of it does not start", g.Name, g.Removed, who),
+				Fix:   "take the gate out there: from its end on, what it stood for is no longer a choice"})
 		}
 		if g.Locked != "" {
-			out = append(out, Hazard{
-				ID: prefix + strings.ToLower(g.Name) + "-locked", Since: g.Locked, Until: g.Removed, Stays: true, Severity: Mandatory, Source: sourceOf(g, g.LockedBy),
-				Title:    fmt.Sprintf("feature gate %s can only be %t from %s on: %s that is told otherwise does not start", g.Name, g.Value, g.Locked, who),
-				Evidence: "%s: %s=%s", Fix: "take the gate out there",
-				find: func(f Facts) []Offender {
-					return gateOffenders(f, g, func(s setting) bool { return s.value != fmt.Sprint(g.Value) })
-				},
-				byHand: func(f Facts) []Offender {
-					return gateOffenders(f, g, func(s setting) bool { return s.value != fmt.Sprint(g.Value) && s.staysSet() })
-				},
-			})
+			row(locked, Hazard{ID: prefix + strings.ToLower(g.Name) + "-locked", Since: g.Locked, Severity: Skippable, Asks: true, Source: sourceOf(g, g.LockedBy),
+				Title: fmt.Sprintf("feature gate %s can only be %t from %s on, and somebody has set it to %t: %s that is told so does not start, and what he wanted ends", g.Name, g.Value, g.Locked, !g.Value, who),
+				Fix:   "find out why it was set, and see that it is not needed any more; then take the gate out there"})
 		}
 	}
 	return out

@@ -36,6 +36,9 @@ type Hazard struct {
 	// Stays is set for what breaks at any upgrade past Since, and not only at the one that leads to it.
 	Stays    bool
 	Severity Severity
+	// Asks is set where the upgrade mends it by itself only when the operator says so, by skipping it: what somebody has decided ends with that. Where it
+	// cannot mend it, it is mandatory.
+	Asks bool
 	// Etcd is set for what stands in the way of an upgrade of etcd as well.
 	Etcd bool
 	// Title says what happens.
@@ -44,6 +47,8 @@ type Hazard struct {
 	Evidence string
 	// Fix is what to do about it, and Source where it is told of.
 	Fix, Source string
+	// diff, where it is set, shows what an upgrade does about them.
+	diff func(Facts) string
 	// find looks for the offenders.
 	find func(Facts) []Offender
 	// byHand, where it is set, looks for those that are left once kubeadm's configuration has been rewritten and its manifests made of it.
@@ -81,10 +86,12 @@ type Found struct {
 	Offenders []string
 	// Mechanical tells that the upgrade itself mends all of it, by Rewrites.
 	Mechanical bool
+	// Diff shows what an upgrade does about them, where that is known.
+	Diff string
 }
 
 // rows are all of them, those that are made of tables among them.
-var rows = slices.Concat(apiRows(), crdRows, hookRows, flagRows(), gateRows(), configRows, skewRows, nameRows, volumeRows, disruptionRows, healthRows, hostRows)
+var rows = slices.Concat(apiRows(), crdRows, hookRows, flagRows(), gateRows(), choiceRows(), configRows, etcdConfigRows, releaseRows, skewRows, nameRows, volumeRows, disruptionRows, healthRows, hostRows)
 
 // All are the rows.
 func All() []Hazard { return slices.Clone(rows) }
@@ -113,7 +120,14 @@ func Find(f Facts) []Found {
 			}
 		}
 		if len(seen) > 0 {
-			out = append(out, Found{Hazard: h, Offenders: seen, Mechanical: h.byHand != nil && len(h.byHand(mended)) == 0})
+			found := Found{Hazard: h, Offenders: seen, Mechanical: h.byHand != nil && len(h.byHand(mended)) == 0}
+			if h.diff != nil {
+				found.Diff = h.diff(f)
+			}
+			if h.Asks && !found.Mechanical {
+				found.Severity = Mandatory
+			}
+			out = append(out, found)
 		}
 	}
 	return out
@@ -141,7 +155,7 @@ func controlPlane(c *cluster.Cluster) version.Version {
 	out := c.Kubeadm.KubernetesVersion
 	for _, n := range c.Nodes {
 		for _, s := range n.StaticPods {
-			if ofKubernetes(s) {
+			if s.OfKubernetes() {
 				out = older(out, s.Version)
 			}
 		}
@@ -155,11 +169,6 @@ func older(a, b version.Version) version.Version {
 		return b
 	}
 	return a
-}
-
-// ofKubernetes tells whether a static pod has a version of Kubernetes: others of the control plane, such as a cloud's, have one of their own.
-func ofKubernetes(s cluster.StaticPod) bool {
-	return slices.ContainsFunc(sections, func(o section) bool { return o.component == s.Component })
 }
 
 // moves tells whether a node is to be upgraded.

@@ -40,7 +40,7 @@ func clusterAt(from, to string) Facts {
 				Host: &cluster.Host{CgroupVersion: 2, HostRisks: cluster.HostRisks{KubeletArgs: kubeadmArgs(v), Certificates: []cluster.Certificate{{Path: "/etc/kubernetes/pki/apiserver.crt", NotAfter: now.AddDate(0, 6, 0)}}}}},
 			worker("w-1", v), worker("w-2", v),
 		},
-		Addons: []cluster.Addon{{Name: "coredns", Image: "registry.k8s.io/coredns/coredns:v1.12.1", Ready: true}},
+		Addons: []cluster.Addon{{Name: "coredns", Image: "registry.k8s.io/coredns/coredns:v1.12.1", Ready: true, Labelled: true}},
 		Survey: &cluster.Survey{
 			Time: now, ClientExpiry: now.AddDate(0, 6, 0),
 			Servers:     []cluster.Server{{Address: "10.0.0.1:6443", Expiry: now.AddDate(0, 6, 0)}},
@@ -180,6 +180,7 @@ func TestHazards(t *testing.T) {
 			s.Components[0].Flags = append(s.Components[0].Flags, cluster.Flag{Name: "profiling", Value: "false"})
 		}), nil},
 		{"manifests-differ", "", "", []string{"cp-1", "/elsewhere", "/var/log/audit.log"}, survey(func(s *cluster.Survey) { s.Components[0].Flags[0].Value = "/elsewhere" }), nil},
+		{"coredns-unknown", "", "", []string{"registry.example/coredns:v1.9.3-ours"}, func(in *Facts) { in.Cluster.Addons[0].Image = "registry.example/coredns:v1.9.3-ours" }, nil},
 		{"corefile-plugin-gone", "", "", []string{"proxy"}, config("Corefile", ".:53 {\n    proxy . /etc/resolv.conf\n}\n"), nil},
 		{"apiservers-apart", "", "", []string{"v1.33.0", "v1.31.0"}, func(in *Facts) {
 			in.Cluster.Nodes = append(in.Cluster.Nodes, cluster.Node{Name: "cp-2", Role: cluster.ControlPlane, KubeletVersion: v("v1.33.0"),
@@ -197,6 +198,15 @@ func TestHazards(t *testing.T) {
 		{"kernel-old", "", "", []string{"w-1", "4.19.0-27-amd64"}, look(func(n *cluster.NodeLook) { n.Kernel = "4.19.0-27-amd64" }), nil},
 		{"etcd-skipped-minors", "v1.21.0", "v1.22.17", []string{"cp-1", "3.3.10"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "k8s.gcr.io/etcd:3.3.10" }, []string{"etcd-unready"}},
 		{"etcd-bad", "v1.21.0", "v1.22.0", []string{"cp-1", "3.5.0"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "k8s.gcr.io/etcd:3.4.13-0" }, []string{"etcd-unready"}},
+		{"etcd-args-unknown", "v1.36.3", "v1.37.2", []string{"etcd.local", "etcd 3.7 has no flag --experimental-compact-hash-check-enabled"}, config("ClusterConfiguration", etcdConfigured(
+			"extraArgs:\n    - name: experimental-compact-hash-check-enabled\n      value: \"true\"\n    - name: quota-backend-bytes\n      value: \"8589934592\"\n")), nil},
+		{"etcd-args-unknown", "v1.33.0", "v1.34.4", []string{"etcd.local", "ETCD_NAME stands beside a flag --name"}, config("ClusterConfiguration", etcdConfigured(
+			"extraEnvs:\n    - name: ETCD_NAME\n      value: x\n    - name: GOGC\n      value: \"50\"\n")), nil},
+		{"etcd-args-unheeded", "v1.33.0", "v1.34.4", []string{"etcd.local", "etcd 3.6 does not heed ETCD_SNAPSHOT_COUNTS"}, config("ClusterConfiguration", etcdConfigured(
+			"extraEnvs:\n    - name: ETCD_SNAPSHOT_COUNTS\n      value: \"5\"\n")), nil},
+		{"manifest-only-flag", "", "", []string{"static pod etcd", "cp-1", "--quota-backend-bytes=8589934592", "etcd.local.extraArgs"}, survey(func(s *cluster.Survey) {
+			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "etcd", Flags: []cluster.Flag{{Name: "snapshot-count", Value: "10000"}, {Name: "quota-backend-bytes", Value: "8589934592"}}})
+		}), nil},
 		{"etcd-unready", "", "", []string{"cp-1", "3.5.24"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:3.5.24-0" }, nil},
 		{"etcd-newer-than-kubeadm", "", "", []string{"cp-1", "3.6.16"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:3.6.16-0" }, nil},
 		{"label-master-selected", "v1.23.0", "v1.24.0", []string{"Deployment shop/web"}, web(func(w *cluster.Workload) { w.Selects = []string{masterLabel} }), nil},
@@ -224,12 +234,29 @@ func TestHazards(t *testing.T) {
 			in.Cluster.Nodes = append(in.Cluster.Nodes, worker("w-3", v("v1.33.0")))
 			in.Cluster.Nodes[1].Pods = append(in.Cluster.Nodes[1].Pods, cluster.Pod{Namespace: "shop", Name: "big", Controller: "StatefulSet", Requests: cluster.Resources{CPU: 5000, Pods: 1}})
 		}, nil},
+		{"pod-confined", "", "", []string{"shop/zonal", "w-1", "1.00 CPU", "w-2"}, func(in *Facts) {
+			full := worker("w-2", v("v1.33.0"))
+			full.Requested = cluster.Resources{CPU: 3500, Memory: 1 << 30, Pods: 2}
+			in.Cluster.Nodes[2] = full
+			in.Cluster.Nodes = append(in.Cluster.Nodes, worker("w-3", v("v1.33.0")))
+			in.Cluster.Nodes[1].Pods = append(in.Cluster.Nodes[1].Pods, cluster.Pod{Namespace: "shop", Name: "zonal", Controller: "StatefulSet",
+				Requests: cluster.Resources{CPU: 1000, Pods: 1}, Only: []string{"w-1", "w-2"}})
+		}, nil},
 		{"single-replica", "", "", []string{"shop/web", "w-1"}, web(func(w *cluster.Workload) { w.Pods, w.Nodes = 1, []string{"w-1"} }), nil},
 		{"node-pressure", "", "", []string{"w-1", "DiskPressure"}, look(func(n *cluster.NodeLook) { n.Pressures = []string{"DiskPressure"} }), nil},
 		{"dns-on-one-node", "", "", []string{"coredns", "w-1"}, survey(func(s *cluster.Survey) { s.Workloads[0].Nodes = []string{"w-1"} }), nil},
 		{"apiserver-unhealthy", "", "", []string{"etcd failed"}, survey(func(s *cluster.Survey) { s.Unhealthy = []string{"etcd failed: reason withheld"} }), nil},
-		{"apiserver-certificate-ends", "", "", []string{"10.0.0.1:6443", "2026-11-11"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.AddDate(0, 0, 10) }), nil},
-		{"apiserver-certificate-expired", "", "", []string{"10.0.0.1:6443", "2026-11-01"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.Add(time.Hour) }), nil},
+		{"apiserver-certificate-ends", "", "", []string{"10.0.0.1:6443", "2026-11-11", "in 10 days"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.AddDate(0, 0, 10) }), nil},
+		{"apiserver-certificate-ends", "", "", []string{"10.0.0.1:6443", "in 2 hours"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.Add(2 * time.Hour) }), nil},
+		{"apiserver-certificate-expired", "", "", []string{"10.0.0.1:6443", "2026-11-01", "in 59 minutes"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.Add(59 * time.Minute) }), nil},
+		{"apiserver-certificate-expired", "", "", []string{"10.0.0.1:6443", "3 days ago"}, survey(func(s *cluster.Survey) { s.Servers[0].Expiry = now.AddDate(0, 0, -3) }), nil},
+		{"ca-key-elsewhere", "", "", []string{"cp-1"}, survey(func(s *cluster.Survey) {
+			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "kube-controller-manager", Flags: []cluster.Flag{{Name: "cluster-signing-key-file"}}})
+		}), nil},
+		{"kubeadm-1.30.0", "v1.29.6", "v1.30.0", []string{"v1.30.0"}, func(*Facts) {}, nil},
+		{"kubeadm-1.29-ca-key", "v1.28.15", "v1.29.4", []string{"cp-1", "v1.29.4"}, survey(func(s *cluster.Survey) {
+			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "kube-controller-manager", Flags: []cluster.Flag{{Name: "cluster-signing-key-file"}}})
+		}), []string{"ca-key-elsewhere"}},
 		{"client-certificate-ends", "", "", []string{"2026-11-01"}, survey(func(s *cluster.Survey) { s.ClientExpiry = now.Add(time.Hour) }), nil},
 		{"clock-skew", "", "", []string{"w-1", "-1m0s"}, look(func(n *cluster.NodeLook) { n.ClockAhead = -time.Minute }), nil},
 		{"dns-down", "", "", []string{"kube-system/kube-dns"}, survey(func(s *cluster.Survey) { s.Services[0].Ready = 0 }), nil},
@@ -281,6 +308,11 @@ func TestHazards(t *testing.T) {
 			t.Errorf("no test makes %s", h.ID)
 		}
 	}
+}
+
+// etcdConfigured is a ClusterConfiguration with something for etcd.
+func etcdConfigured(local string) string {
+	return "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer:\n  extraArgs:\n  - name: audit-log-path\n    value: /var/log/audit.log\netcd:\n  local:\n    " + local
 }
 
 // TestRowsAreWhole wants of each row what an operator is told of it.

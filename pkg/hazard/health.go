@@ -1,6 +1,7 @@
 package hazard
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,9 +13,12 @@ const certs = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubea
 
 // Times that are left of a certificate.
 const (
-	// duringRun is what the longest upgrade may take.
-	duringRun = 24 * time.Hour
-	soon      = 30 * 24 * time.Hour
+	// beforeRenewal is what it may take from the look at a cluster until kubeadm has renewed its certificates, which it does at the upgrade of each
+	// control-plane node: a plan is read, packages are fetched, and a few nodes come before.
+	beforeRenewal = time.Hour
+	// longestRun is what the longest upgrade may take. Nothing renews the operator's own certificate meanwhile.
+	longestRun = 24 * time.Hour
+	soon       = 30 * 24 * time.Hour
 )
 
 var healthRows = []Hazard{
@@ -28,23 +32,33 @@ var healthRows = []Hazard{
 			return out
 		}},
 	{ID: "apiserver-certificate-ends", Severity: Advice, Source: certs,
-		Title: "the certificate of an API server ends soon; kubeadm renews it at the upgrade of its node", Evidence: "API server %s: its certificate ends at %s", Fix: "nothing, when the upgrade is soon; else: kubeadm certs renew all",
+		Title: "the certificate of an API server ends soon; kubeadm renews it at the upgrade of its node", Evidence: "API server %s: its certificate ends at %s (%s)", Fix: "nothing, when the upgrade is soon; else: kubeadm certs renew all",
 		find: func(f Facts) []Offender {
-			return servers(f, func(left time.Duration) bool { return left > duringRun && left < soon })
+			return servers(f, func(left time.Duration) bool { return left > beforeRenewal && left < soon })
 		}},
 	{ID: "apiserver-certificate-expired", Severity: Mandatory, Etcd: true, Source: certs,
-		Title: "the certificate of an API server has ended, or ends while the upgrade runs", Evidence: "API server %s: its certificate ends at %s", Fix: "renew it on its node first: kubeadm certs renew all, and restart the static pods",
+		Title: "the certificate of an API server has ended, or ends within the hour: before the upgrade gets to renew it", Evidence: "API server %s: its certificate ends at %s (%s)", Fix: "renew it on its node first: kubeadm certs renew all, and restart the static pods",
 		find: func(f Facts) []Offender {
-			return servers(f, func(left time.Duration) bool { return left <= duringRun })
+			return servers(f, func(left time.Duration) bool { return left <= beforeRenewal })
+		}},
+	{ID: "ca-key-elsewhere", Severity: Advice, Source: certs + "#external-ca-mode",
+		Title: "kubeadm has no key of the CA: no upgrade renews a certificate", Evidence: "node %q: kubeadm has started kube-controller-manager without a key to sign with",
+		Fix: "see which end soon (kubeadm certs check-expiration), and have them signed and put in place by whoever has the key (kubeadm certs generate-csr)",
+		find: func(f Facts) []Offender {
+			var out []Offender
+			for _, n := range withoutCAKey(f) {
+				out = append(out, Offender{n})
+			}
+			return out
 		}},
 	{ID: "client-certificate-ends", Severity: Skippable, Etcd: true, Source: certs,
-		Title: "the certificate of this kubeconfig ends while the upgrade may still run", Evidence: "it ends at %s", Fix: "renew it on a control-plane node with: kubeadm certs renew admin.conf, and fetch the file again",
+		Title: "the certificate of this kubeconfig ends while the upgrade may still run", Evidence: "it ends at %s (%s)", Fix: "renew it on a control-plane node with: kubeadm certs renew admin.conf, and fetch the file again",
 		find: func(f Facts) []Offender {
 			s := f.Cluster.Survey
-			if s.ClientExpiry.IsZero() || s.ClientExpiry.Sub(s.Time) > duringRun {
+			if s.ClientExpiry.IsZero() || s.ClientExpiry.Sub(s.Time) > longestRun {
 				return nil
 			}
-			return []Offender{{s.ClientExpiry.UTC().Format(time.RFC3339)}}
+			return []Offender{{s.ClientExpiry.UTC().Format(time.RFC3339), away(s.ClientExpiry.Sub(s.Time))}}
 		}},
 	{ID: "clock-skew", Severity: Skippable, Etcd: true, Source: "https://etcd.io/docs/v3.5/op-guide/hardware/",
 		Title: "the clock of a node is off: certificates that kubeadm makes are not valid yet elsewhere, and leases of etcd end early", Evidence: "node %q: its clock is %s off the API server's", Fix: "mend its time synchronization",
@@ -93,20 +107,35 @@ var healthRows = []Hazard{
 func servers(f Facts, bad func(left time.Duration) bool) []Offender {
 	var out []Offender
 	for _, s := range f.Cluster.Survey.Servers {
-		if !s.Expiry.IsZero() && bad(s.Expiry.Sub(f.Cluster.Survey.Time)) {
-			out = append(out, Offender{s.Address, s.Expiry.UTC().Format(time.RFC3339)})
+		if left := s.Expiry.Sub(f.Cluster.Survey.Time); !s.Expiry.IsZero() && bad(left) {
+			out = append(out, Offender{s.Address, s.Expiry.UTC().Format(time.RFC3339), away(left)})
 		}
 	}
 	return out
 }
 
+// away says how far off a time is, as exactly as anybody wants to know.
+func away(d time.Duration) string {
+	unit, name := time.Minute, "minutes"
+	switch {
+	case d.Abs() >= 48*time.Hour:
+		unit, name = 24*time.Hour, "days"
+	case d.Abs() >= 2*time.Hour:
+		unit, name = time.Hour, "hours"
+	}
+	if d < 0 {
+		return fmt.Sprintf("%d %s ago", -d/unit, name)
+	}
+	return fmt.Sprintf("in %d %s", d/unit, name)
+}
+
 // hostRows are those of which only the hosts know.
 var hostRows = []Hazard{
 	{ID: "certificate-expired", Severity: Mandatory, Etcd: true, Source: certs,
-		Title: "a certificate on a host has ended, or ends while the upgrade runs", Evidence: "node %q: %s ends at %s", Fix: "renew it first: kubeadm certs renew all, and restart the static pods; that of a kubelet: see kubeadm's troubleshooting",
+		Title: "a certificate on a host has ended, or ends within the hour: before the upgrade gets to renew it", Evidence: "node %q: %s ends at %s (%s)", Fix: "renew it first: kubeadm certs renew all, and restart the static pods; that of a kubelet: see kubeadm's troubleshooting",
 		find: certificates(inTheWay)},
 	{ID: "certificate-ends", Severity: Advice, Source: certs,
-		Title: "a certificate on a host ends soon, or is not of kubeadm's and has ended", Evidence: "node %q: %s ends at %s", Fix: "kubeadm renews its own at the upgrade of the node; a CA, and what somebody else made, has to be renewed by hand",
+		Title: "a certificate on a host ends soon, or is not of kubeadm's and has ended", Evidence: "node %q: %s ends at %s (%s)", Fix: "kubeadm renews its own at the upgrade of the node; a CA, and what somebody else made, has to be renewed by hand",
 		find: certificates(func(path string, left time.Duration) bool {
 			return left < soon && !inTheWay(path, left) && !strings.HasPrefix(path, kubeletCertificates)
 		})},
@@ -163,17 +192,20 @@ var hostRows = []Hazard{
 
 const kubeletCertificates = "/var/lib/kubelet/pki/"
 
-// kubeadmCertificates are those without which the control plane does not work. Beside them lie copies of old ones, and what is other people's.
-var kubeadmCertificates = []string{"ca.crt", "apiserver.crt", "apiserver-etcd-client.crt", "apiserver-kubelet-client.crt", "front-proxy-ca.crt",
-	"front-proxy-client.crt", "etcd/ca.crt", "etcd/server.crt", "etcd/peer.crt", "etcd/healthcheck-client.crt"}
+// kubeadmCertificates are those in /etc/kubernetes without which the control plane, or kubeadm itself, does not work. Beside them lie copies of old ones, and
+// what is other people's. Nothing runs by super-admin.conf; and what kubelet.conf has inside, a kubelet that renews its certificate does not go by:
+// https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/troubleshooting-kubeadm/#kubelet-client-cert
+var kubeadmCertificates = []string{"pki/ca.crt", "pki/apiserver.crt", "pki/apiserver-etcd-client.crt", "pki/apiserver-kubelet-client.crt", "pki/front-proxy-ca.crt",
+	"pki/front-proxy-client.crt", "pki/etcd/ca.crt", "pki/etcd/server.crt", "pki/etcd/peer.crt", "pki/etcd/healthcheck-client.crt",
+	"admin.conf", "controller-manager.conf", "scheduler.conf"}
 
 // inTheWay judges a certificate by whose it is: kubelets renew their own, however short they last, and of other people's files nobody knows whether anything uses them.
 func inTheWay(path string, left time.Duration) bool {
 	if strings.HasPrefix(path, kubeletCertificates) {
 		return left <= 0
 	}
-	name, ok := strings.CutPrefix(path, "/etc/kubernetes/pki/")
-	return ok && slices.Contains(kubeadmCertificates, name) && left <= duringRun
+	name, _ := strings.CutPrefix(path, "/etc/kubernetes/")
+	return slices.Contains(kubeadmCertificates, name) && left <= beforeRenewal
 }
 
 func certificates(bad func(path string, left time.Duration) bool) func(Facts) []Offender {
@@ -189,7 +221,7 @@ func certificates(bad func(path string, left time.Duration) bool) func(Facts) []
 			}
 			for _, c := range n.Host.Certificates {
 				if bad(c.Path, c.NotAfter.Sub(now)) {
-					out = append(out, Offender{n.Name, c.Path, c.NotAfter.UTC().Format(time.RFC3339)})
+					out = append(out, Offender{n.Name, c.Path, c.NotAfter.UTC().Format(time.RFC3339), away(c.NotAfter.Sub(now))})
 				}
 			}
 		}

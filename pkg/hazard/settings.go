@@ -29,6 +29,9 @@ var sections = []section{
 	{"apiServer", "kube-apiserver"}, {"controllerManager", "kube-controller-manager"}, {"scheduler", "kube-scheduler"},
 }
 
+// etcdPod is the static pod that kubeadm runs beside those of Kubernetes. Its flags have tables of their own.
+const etcdPod = "etcd"
+
 // args are extraArgs: a map up to v1beta3, and a list of names and values from v1beta4 on.
 type args []cluster.Flag
 
@@ -55,7 +58,9 @@ type clusterConfiguration struct {
 	APIVersion      string          `json:"apiVersion"`
 	ImageRepository string          `json:"imageRepository"`
 	FeatureGates    map[string]bool `json:"featureGates"`
-	APIServer       struct {
+	// EncryptionAlgorithm is v1beta4's.
+	EncryptionAlgorithm string `json:"encryptionAlgorithm"`
+	APIServer           struct {
 		ExtraArgs args `json:"extraArgs"`
 	} `json:"apiServer"`
 	ControllerManager struct {
@@ -64,6 +69,13 @@ type clusterConfiguration struct {
 	Scheduler struct {
 		ExtraArgs args `json:"extraArgs"`
 	} `json:"scheduler"`
+	Etcd struct {
+		Local struct {
+			ExtraArgs args `json:"extraArgs"`
+			// ExtraEnvs are v1beta4's.
+			ExtraEnvs []cluster.Flag `json:"extraEnvs"`
+		} `json:"local"`
+	} `json:"etcd"`
 	// Up to v1alpha3, of kubeadm 1.12, the sections have no parts.
 	OldAPIServer         args `json:"apiServerExtraArgs"`
 	OldControllerManager args `json:"controllerManagerExtraArgs"`
@@ -78,6 +90,8 @@ func (c clusterConfiguration) args(component string) args {
 		return slices.Concat(c.ControllerManager.ExtraArgs, c.OldControllerManager)
 	case "kube-scheduler":
 		return slices.Concat(c.Scheduler.ExtraArgs, c.OldScheduler)
+	case etcdPod:
+		return c.Etcd.Local.ExtraArgs
 	}
 	return nil
 }

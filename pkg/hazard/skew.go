@@ -29,7 +29,7 @@ var skewRows = []Hazard{
 		find: func(f Facts) []Offender {
 			low, _ := apiservers(f.Cluster)
 			return eachStaticPod(f, func(n cluster.Node, s cluster.StaticPod) []Offender {
-				if !ofKubernetes(s) || low.IsZero() || s.Version.IsZero() || s.Version.MinorsTo(low) >= 0 {
+				if !s.OfKubernetes() || low.IsZero() || s.Version.IsZero() || s.Version.MinorsTo(low) >= 0 {
 					return nil
 				}
 				return []Offender{{s.Component, n.Name, s.Version, low}}
@@ -58,7 +58,7 @@ var skewRows = []Hazard{
 		find: func(f Facts) []Offender {
 			want := f.Cluster.Kubeadm.KubernetesVersion
 			return eachStaticPod(f, func(n cluster.Node, s cluster.StaticPod) []Offender {
-				if !ofKubernetes(s) || s.Version.IsZero() || want.IsZero() || s.Version == want {
+				if !s.OfKubernetes() || s.Version.IsZero() || want.IsZero() || s.Version == want {
 					return nil
 				}
 				return []Offender{{s.Component, n.Name, s.Version, want}}
@@ -187,7 +187,7 @@ func pairing(id string) func(Facts) []Offender {
 			return nil
 		}
 		return eachStaticPod(f, func(n cluster.Node, s cluster.StaticPod) []Offender {
-			if s.Component != "etcd" || f.Cluster.Kubeadm.EtcdImageTag != "" {
+			if s.Component != etcdPod || f.Cluster.Kubeadm.EtcdImageTag != "" {
 				return nil
 			}
 			etcd, ok := etcdOf(s.Image)

@@ -90,8 +90,13 @@ func TestEveryGate(t *testing.T) {
 		}
 		if g.Removed != "" && atKnown(g.Removed) {
 			before, at := across(g.Removed)
-			if got := find(set(clusterAt(before, at), g, true), id); len(got) == 0 {
-				t.Errorf("%s=true at %s was not found", g.Name, at)
+			// Against what it was locked to, and for what ends with it, there are rows of their own.
+			value := g.Value || g.Locked == "" && g.Name != "PublicKeysECDSA" && g.Name != "ServiceTopology"
+			if got := find(set(clusterAt(before, at), g, value), id); len(got) == 0 {
+				t.Errorf("%s=%t at %s was not found", g.Name, value, at)
+			}
+			if got := find(set(clusterAt(before, at), g, !g.Value), id+"-locked"); (got != nil) != (g.Locked != "") {
+				t.Errorf("%s=%t at %s: found %v against what it was locked to", g.Name, !g.Value, at, got)
 			}
 			if got := find(set(clusterAt(before, before), g, g.Value), id); got != nil {
 				t.Errorf("%s at %s, which knows it: found %v", g.Name, before, got)
@@ -236,7 +241,14 @@ func TestCertificates(t *testing.T) {
 		want string
 	}{
 		{"/etc/kubernetes/pki/etcd/server.crt", time.Hour, "certificate-expired"},
+		{"/etc/kubernetes/pki/etcd/server.crt", 2 * time.Hour, "certificate-ends"},
 		{"/etc/kubernetes/pki/etcd/server.crt", 10 * 24 * time.Hour, "certificate-ends"},
+		{"/etc/kubernetes/admin.conf", -time.Hour, "certificate-expired"},
+		{"/etc/kubernetes/scheduler.conf", 10 * time.Minute, "certificate-expired"},
+		{"/etc/kubernetes/controller-manager.conf", 20 * time.Hour, "certificate-ends"},
+		{"/etc/kubernetes/super-admin.conf", -time.Hour, "certificate-ends"},
+		{"/etc/kubernetes/kubelet.conf", -time.Hour, "certificate-ends"},
+		{"/etc/kubernetes/admin.conf", 90 * 24 * time.Hour, ""},
 		{"/etc/kubernetes/pki/backup/apiserver.crt", -time.Hour, "certificate-ends"},
 		{"/var/lib/kubelet/pki/kubelet-client-current.pem", time.Hour, ""},
 		{"/var/lib/kubelet/pki/kubelet-client-current.pem", -time.Hour, "certificate-expired"},
@@ -298,6 +310,173 @@ func TestNoteOnTheHost(t *testing.T) {
 		f.Cluster.Survey.Nodes[1].CRISocket = ""
 		if got := find(f, "cri-socket-missing"); got != nil {
 			t.Errorf("from %s: found %v", f.Cluster.Kubeadm.KubernetesVersion, got)
+		}
+	}
+}
+
+// TestWhatSomebodyHasDecided: a gate that is set against what it is locked to, or for what ends with it, is not taken out in silence. It is mandatory where
+// the upgrade could not do so.
+func TestWhatSomebodyHasDecided(t *testing.T) {
+	const v1beta4 = "apiVersion: kubeadm.k8s.io/v1beta4\napiServer:\n  extraArgs:\n  - name: audit-log-path\n    value: /var/log/audit.log\n"
+	tests := []struct {
+		name, id, from, to, config string
+		onHost                     bool
+		want                       Severity // empty where it is not found
+		mechanical                 bool
+	}{
+		{"against the lock", "gate-kubeadm-waitforallcontrolplanecomponents-locked", "v1.33.0", "v1.34.4", v1beta4 + "featureGates:\n  WaitForAllControlPlaneComponents: false\n", false, Skippable, true},
+		{"as it is locked", "gate-kubeadm-waitforallcontrolplanecomponents-locked", "v1.33.0", "v1.34.4", v1beta4 + "featureGates:\n  WaitForAllControlPlaneComponents: true\n", false, "", false},
+		{"against the lock, past its end", "gate-kubeadm-waitforallcontrolplanecomponents-locked", "v1.33.0", "v1.35.4", v1beta4 + "featureGates:\n  WaitForAllControlPlaneComponents: false\n", false, Skippable, true},
+		{"against the lock, written in one line", "gate-kubeadm-waitforallcontrolplanecomponents-locked", "v1.33.0", "v1.34.4", v1beta4 + "featureGates: {WaitForAllControlPlaneComponents: false, Other: true}\n", false, Mandatory, false},
+		{"against the lock, on a host", "gate-poddisruptionconditions-locked", "v1.30.0", "v1.31.14", "", true, Mandatory, false},
+		{"ECDSA keys", "gate-kubeadm-publickeysecdsa-chosen", "v1.36.3", "v1.37.2", v1beta4 + "featureGates:\n  PublicKeysECDSA: true\n", false, Skippable, true},
+		{"ECDSA keys, asked for by the field", "gate-kubeadm-publickeysecdsa-chosen", "v1.36.3", "v1.37.2", v1beta4 + "encryptionAlgorithm: ECDSA-P256\nfeatureGates:\n  PublicKeysECDSA: true\n", false, "", false},
+		{"the gate of those, then", "gate-kubeadm-publickeysecdsa", "v1.36.3", "v1.37.2", v1beta4 + "encryptionAlgorithm: ECDSA-P256\nfeatureGates:\n  PublicKeysECDSA: true\n", false, Mandatory, true},
+		{"no ECDSA keys", "gate-kubeadm-publickeysecdsa", "v1.36.3", "v1.37.2", v1beta4 + "featureGates:\n  PublicKeysECDSA: false\n", false, Mandatory, true},
+		{"topology of services", "gate-servicetopology-chosen", "v1.21.14", "v1.22.17", "apiVersion: kubeadm.k8s.io/v1beta2\napiServer:\n  extraArgs:\n    audit-log-path: /var/log/audit.log\n    feature-gates: ServiceTopology=true\n", false, Skippable, true},
+	}
+	for _, tt := range tests {
+		f := clusterAt(tt.from, tt.to)
+		if tt.config != "" {
+			f.Cluster.Survey.Configs[0].Text = tt.config
+		}
+		if tt.onHost {
+			f.Cluster.Nodes[1].Host.KubeletArgs = flagsOf("feature-gates", "PodDisruptionConditions=false")
+		}
+		var got Found
+		for _, h := range Find(f) {
+			if h.ID == tt.id {
+				got = h
+			}
+		}
+		if got.Severity != tt.want || got.Mechanical != tt.mechanical {
+			t.Errorf("%s: %s is %q, mended by itself %t: %v; want %q, %t", tt.name, tt.id, got.Severity, got.Mechanical, got.Offenders, tt.want, tt.mechanical)
+		}
+	}
+}
+
+// TestFlagsThatKubeadmLeavesOut: what kubeadm of old releases has written by itself is nothing to tell of. What somebody has set instead is, and so is what
+// stands in the configuration.
+func TestFlagsThatKubeadmLeavesOut(t *testing.T) {
+	for _, tt := range []struct {
+		component, flag, value, config string
+		found                          bool
+	}{
+		{"kube-scheduler", "port", "0", "", false},
+		{"kube-controller-manager", "port", "0", "", false},
+		{"kube-controller-manager", "address", "127.0.0.1", "", false},
+		{"kube-apiserver", "insecure-port", "0", "", false},
+		{"kube-scheduler", "port", "10251", "", true},
+		{"kube-scheduler", "port", "0", "scheduler:\n  extraArgs:\n    port: \"0\"\n", true},
+	} {
+		f := clusterAt("v1.22.17", "v1.24.17")
+		f.Cluster.Survey.Components = append(f.Cluster.Survey.Components, cluster.Component{Node: "cp-1", Name: tt.component, Flags: []cluster.Flag{{Name: tt.flag, Value: tt.value}}})
+		f.Cluster.Survey.Configs[0].Text += tt.config
+		if got := find(f, "flag-"+tt.component+"-"+tt.flag); (got != nil) != tt.found {
+			t.Errorf("%s --%s=%s with %q: found %v", tt.component, tt.flag, tt.value, tt.config, got)
+		}
+	}
+}
+
+// TestHandEdits: what kubeadm does to a manifest that somebody has edited is shown, and he may go on in spite of it.
+func TestHandEdits(t *testing.T) {
+	f := clusterAt("v1.33.0", "v1.34.4")
+	c := &f.Cluster.Survey.Components[0]
+	c.Flags[0].Value = "/elsewhere"
+	c.Flags = append(c.Flags, cluster.Flag{Name: "profiling", Value: "false"})
+	want := "--- static pod kube-apiserver of node cp-1\n+++ static pod kube-apiserver of node cp-1\n@@ -1,3 +1,2 @@\n" +
+		"-- --audit-log-path=/elsewhere\n+- --audit-log-path=/var/log/audit.log\n - --secure-port=6443\n-- --profiling=false\n"
+	var got []string
+	for _, h := range Find(f) {
+		got = append(got, h.ID)
+		if h.Severity != Skippable || h.Mechanical || h.Diff != want {
+			t.Errorf("%s is %s, mended by itself %t:\n%s\nwant\n%s", h.ID, h.Severity, h.Mechanical, h.Diff, want)
+		}
+	}
+	if !slices.Equal(got, []string{"manifest-only-flag", "manifests-differ"}) {
+		t.Errorf("found %v", got)
+	}
+}
+
+// TestEtcdOfTheWay: flags of etcd are judged by each release of it that kubeadm puts in place, and not where it puts none.
+func TestEtcdOfTheWay(t *testing.T) {
+	for _, tt := range []struct {
+		from, to, image, pinned string
+		keep                    bool
+		want                    string
+	}{
+		{"v1.33.0", "v1.34.4", "3.5.21-0", "", false, "3.6"},
+		{"v1.33.0", "v1.37.2", "3.5.21-0", "", false, "3.6 3.7"},
+		{"v1.31.0", "v1.34.4", "3.5.15-0", "", false, "3.5 3.6"},
+		{"v1.33.0", "v1.33.13", "3.5.21-0", "", false, "3.5"},
+		{"v1.33.0", "v1.34.4", "3.7.0-0", "", false, "3.7"},
+		{"v1.33.0", "v1.34.4", "3.5.21-0", "3.5.26-0", false, "3.5"},
+		{"v1.33.0", "v1.34.4", "3.5.21-0", "", true, ""},
+	} {
+		f := clusterAt(tt.from, tt.to)
+		f.Cluster.Nodes[0].StaticPods[2].Image = "registry.k8s.io/etcd:" + tt.image
+		f.Cluster.Kubeadm.EtcdImageTag, f.KeepEtcd = tt.pinned, tt.keep
+		if got := strings.Join(f.etcdMinors(), " "); got != tt.want {
+			t.Errorf("from %s to %s, etcd %s, pinned %q, kept %t: %q, want %q", tt.from, tt.to, tt.image, tt.pinned, tt.keep, got, tt.want)
+		}
+	}
+	// As kubeadm writes its manifest, and as 'kubectl upgrade etcd' leaves it, nobody has edited it.
+	f := clusterAt("v1.35.0", "v1.37.2")
+	var all []cluster.Flag
+	for _, name := range kubeadmFlags[etcdPod] {
+		all = append(all, cluster.Flag{Name: name, Value: "x"})
+	}
+	f.Cluster.Survey.Components = append(f.Cluster.Survey.Components, cluster.Component{Node: "cp-1", Name: etcdPod, Flags: all})
+	if got := find(f, "manifest-only-flag"); got != nil {
+		t.Errorf("found %v", got)
+	}
+}
+
+// TestCoreDNS: releases that kubeadm can start from, newer ones, and those that are named by digest are not told of.
+func TestCoreDNS(t *testing.T) {
+	for image, found := range map[string]bool{
+		"registry.k8s.io/coredns/coredns:v1.12.1": false, "k8s.gcr.io/coredns:1.6.2": false, "registry.k8s.io/coredns/coredns:v1.99.0": false,
+		"registry.example:5000/coredns": false, "registry.example/coredns@sha256:0a9d8c8ddf34347eb59aad9a8784f0710de88d6d112726d11d271f9bc6daca26": false,
+		"registry.example/coredns:1.6.2-100": true, "registry.example/coredns:latest": true, "registry.example/coredns:v1.8.2": true,
+	} {
+		f := clusterAt("v1.33.0", "v1.34.4")
+		f.Cluster.Addons[0].Image = image
+		if got := find(f, "coredns-unknown"); (got != nil) != found {
+			t.Errorf("%s: found %v", image, got)
+		}
+		f.Cluster.Addons[0].Labelled = false
+		if got := find(f, "coredns-unknown"); got != nil {
+			t.Errorf("%s, which is not kubeadm's to convert: found %v", image, got)
+		}
+	}
+}
+
+// TestConfined: a pod that may run on few nodes has room where one of them has, be it one whose taint it tolerates, and is told of once.
+func TestConfined(t *testing.T) {
+	for name, tt := range map[string]struct {
+		pod  cluster.Pod
+		want []string
+	}{
+		"room on the other one":       {cluster.Pod{Requests: cluster.Resources{CPU: 1000, Pods: 1}, Only: []string{"w-1", "w-2"}}, nil},
+		"on the control plane":        {cluster.Pod{Requests: cluster.Resources{CPU: 1000, Pods: 1}, Only: []string{"cp-1", "w-1"}}, nil},
+		"no room on the other one":    {cluster.Pod{Requests: cluster.Resources{CPU: 3500, Pods: 1}, Only: []string{"w-1", "w-2"}}, []string{"pod-confined"}},
+		"no room on any":              {cluster.Pod{Requests: cluster.Resources{CPU: 9000, Pods: 1}, Only: []string{"w-1", "w-2"}}, []string{"pod-confined"}},
+		"its node alone: told of so":  {cluster.Pod{Requests: cluster.Resources{CPU: 9000, Pods: 1}, Only: []string{"w-1"}, Stuck: "no other node fits"}, nil},
+		"nowhere, and not restricted": {cluster.Pod{Requests: cluster.Resources{CPU: 5000, Pods: 1}}, []string{"pod-too-large"}},
+	} {
+		f := clusterAt("v1.33.0", "v1.34.4")
+		f.Cluster.Nodes[0].Allocatable = cluster.Resources{CPU: 4000, Memory: 8 << 30, Pods: 110}
+		f.Cluster.Nodes = append(f.Cluster.Nodes, worker("w-3", version.MustParse("v1.33.0")))
+		tt.pod.Namespace, tt.pod.Name, tt.pod.Controller = "shop", "db-0", "StatefulSet"
+		f.Cluster.Nodes[1].Pods = append(f.Cluster.Nodes[1].Pods, tt.pod)
+		var got []string
+		for _, id := range ids(Find(f)) {
+			if strings.HasPrefix(id, "pod-") {
+				got = append(got, id)
+			}
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: found %v, want %v", name, got, tt.want)
 		}
 	}
 }

@@ -62,27 +62,32 @@ func stripped(text []byte, edit func(*document, map[string]any) (bool, error)) (
 	}
 }
 
-// stripArg takes out the first argument of that name, and extraArgs with it when it was the last.
+// stripArg takes out the first argument of that name.
 func (d *document) stripArg(want map[string]any, section, name string) (bool, error) {
-	in := value(d.root, section)
-	args := value(in, "extraArgs")
-	i := argument(args, name)
-	if i < 0 {
+	all := arguments(value(value(d.root, section), "extraArgs"), name)
+	if len(all) == 0 {
 		return false, nil
 	}
+	return true, d.stripArgAt(want, section, all[0].at)
+}
+
+// stripArgAt takes out an argument by its place, and extraArgs with it when it was the last.
+func (d *document) stripArgAt(want map[string]any, section string, i int) error {
+	in := value(d.root, section)
+	args := value(in, "extraArgs")
 	part, _ := want[section].(map[string]any)
 	switch {
 	case args.Kind == yaml.MappingNode && len(args.Content) == 2, args.Kind == yaml.SequenceNode && len(args.Content) == 1:
-		return true, d.stripKey(want, d.root, section, in, part, "extraArgs")
+		return d.stripKey(want, d.root, section, in, part, "extraArgs")
 	case args.Kind == yaml.MappingNode:
 		all, _ := part["extraArgs"].(map[string]any)
 		key := args.Content[i].Value
 		delete(all, key)
-		return true, d.removeKey(args, key)
+		return d.removeKey(args, key)
 	}
 	all, _ := part["extraArgs"].([]any)
 	part["extraArgs"] = slices.Delete(slices.Clone(all), i, i+1)
-	return true, d.remove(args, i)
+	return d.remove(args, i)
 }
 
 // stripKey takes a key out of a part of the document, and the part with it when nothing else is in it.
@@ -95,21 +100,32 @@ func (d *document) stripKey(want map[string]any, parent *yaml.Node, name string,
 	return d.removeKey(in, key)
 }
 
-// argument finds an argument in either form of extraArgs: its place in the content of the mapping or sequence, or -1.
-func argument(args *yaml.Node, name string) int {
+// argument is an argument's place in the content of extraArgs, and the node of its value.
+type argument struct {
+	at    int
+	value *yaml.Node
+}
+
+// arguments finds those of a name in either form of extraArgs. In a list a name may stand several times.
+func arguments(args *yaml.Node, name string) []argument {
 	same := func(s string) bool { return strings.ReplaceAll(s, "_", "-") == name }
+	var out []argument
 	switch {
 	case args == nil:
 	case args.Kind == yaml.MappingNode:
 		for i := 0; i < len(args.Content); i += 2 {
 			if same(args.Content[i].Value) {
-				return i
+				out = append(out, argument{i, args.Content[i+1]})
 			}
 		}
 	case args.Kind == yaml.SequenceNode:
-		return slices.IndexFunc(args.Content, func(n *yaml.Node) bool { return same(text(value(n, "name"))) })
+		for i, n := range args.Content {
+			if same(text(value(n, "name"))) {
+				out = append(out, argument{i, value(n, "value")})
+			}
+		}
 	}
-	return -1
+	return out
 }
 
 // stripGate takes a gate out of a list in an argument, or out of the document's own gates.
@@ -123,37 +139,39 @@ func (d *document) stripGate(want map[string]any, section, gate string) (bool, e
 		return true, d.stripKey(want, d.root, "featureGates", gates, own, gate)
 	}
 	args := value(value(d.root, section), "extraArgs")
-	i := argument(args, "feature-gates")
-	if i < 0 {
-		return false, nil
-	}
-	node := args.Content[i]
-	if args.Kind == yaml.MappingNode {
-		node = args.Content[i+1]
-	} else {
-		node = value(node, "value")
-	}
-	var kept []string
-	all := strings.Split(text(node), ",")
-	for _, pair := range all {
-		if name, _, _ := strings.Cut(strings.TrimSpace(pair), "="); name != gate {
-			kept = append(kept, pair)
+	for _, a := range arguments(args, featureGates) {
+		all := strings.Split(text(a.value), ",")
+		kept := slices.DeleteFunc(slices.Clone(all), func(pair string) bool { return gateOf(pair) == gate })
+		switch len(kept) {
+		case len(all):
+			continue
+		case 0:
+			return true, d.stripArgAt(want, section, a.at)
 		}
+		now := strings.Join(kept, ",")
+		setArg(want, section, args.Content[a.at].Value, a.at, now)
+		return true, d.replace(a.value, now)
 	}
-	switch {
-	case len(kept) == len(all):
-		return false, nil
-	case len(kept) == 0:
-		return d.stripArg(want, section, "feature-gates")
-	}
+	return false, nil
+}
+
+// setArg gives an argument another value in the tree: one of a mapping is found by its key, one of a list by its place.
+func setArg(want map[string]any, section, key string, i int, now string) {
 	part, _ := want[section].(map[string]any)
-	now := strings.Join(kept, ",")
 	if m, ok := part["extraArgs"].(map[string]any); ok {
-		m[args.Content[i].Value] = now
+		m[key] = now
 	} else if l, ok := part["extraArgs"].([]any); ok {
 		if m, ok := l[i].(map[string]any); ok {
 			m["value"] = now
 		}
 	}
-	return true, d.replace(node, now)
+}
+
+// featureGates is the argument that has gates.
+const featureGates = "feature-gates"
+
+// gateOf is the name in a pair such as "SomeGate=true".
+func gateOf(pair string) string {
+	name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+	return name
 }

@@ -41,6 +41,11 @@ func TestStripConfiguration(t *testing.T) {
 			lines("scheduler:", "  extraArgs:", "  - name: feature-gates", "    value: A=true,C=true"),
 			Strip{Gates: map[string][]string{"scheduler": {"B"}}},
 		},
+		"gates of a second argument": {
+			lines("scheduler:", "  extraArgs:", "  - name: feature-gates", "    value: A=true", "  - name: feature-gates", "    value: B=false,C=true", "  - name: feature-gates", "    value: B=true"),
+			lines("scheduler:", "  extraArgs:", "  - name: feature-gates", "    value: A=true", "  - name: feature-gates", "    value: C=true"),
+			Strip{Gates: map[string][]string{"scheduler": {"B"}}},
+		},
 		"every gate of an argument": {
 			lines("scheduler:", "  extraArgs:", "    feature-gates: A=true,B=false", "    v: \"2\""),
 			lines("scheduler:", "  extraArgs:", "    v: \"2\""),

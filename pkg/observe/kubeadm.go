@@ -30,6 +30,24 @@ type clusterConfiguration struct {
 	} `json:"etcd"`
 }
 
+// Configs reads documents in ConfigMaps of namespace kube-system. One that is not there is left out.
+func Configs(ctx context.Context, c *kube.Client, of []cluster.Config) ([]cluster.Config, error) {
+	var out []cluster.Config
+	for _, o := range of {
+		cm, err := c.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, o.ConfigMap, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("get ConfigMap kube-system/%s: %w", o.ConfigMap, err)
+		}
+		if o.Text = cm.Data[o.Key]; o.Text != "" {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
 func kubeadmConfig(ctx context.Context, c *kube.Client) (cluster.KubeadmConfig, error) {
 	cm, err := c.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "kubeadm-config", metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {

@@ -128,7 +128,7 @@ func ended(p corev1.Pod) bool {
 func pod(p corev1.Pod, budgets []budget, where *placement) cluster.Pod {
 	out := cluster.Pod{Namespace: p.Namespace, Name: p.Name, Requests: requests(p)}
 	if where != nil {
-		out.Stuck = where.stuck(p)
+		out.Stuck, out.Only = where.stuck(p), where.only(p)
 	}
 	if owner := metav1.GetControllerOf(&p); owner != nil {
 		out.Controller = owner.Kind

@@ -122,7 +122,7 @@ func addons(ctx context.Context, c *kube.Client) ([]cluster.Addon, error) {
 		if dep.Spec.Replicas != nil {
 			want = *dep.Spec.Replicas
 		}
-		out = append(out, cluster.Addon{Name: "coredns", Image: dep.Spec.Template.Spec.Containers[0].Image,
+		out = append(out, cluster.Addon{Name: "coredns", Image: dep.Spec.Template.Spec.Containers[0].Image, Labelled: dep.Labels["k8s-app"] == "kube-dns",
 			Ready: s.ObservedGeneration >= dep.Generation && s.UpdatedReplicas >= want && s.AvailableReplicas >= want})
 	case !apierrors.IsNotFound(err):
 		return nil, fmt.Errorf("get Deployment kube-system/coredns: %w", err)

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +23,8 @@ type placement struct {
 	volumes map[string]*corev1.PersistentVolume
 	// kinds are those of the bound persistent volumes, by namespace/claim.
 	kinds map[string]string
+	// confined are the answers of only, by what they depend on: many pods have the same.
+	confined map[string][]string
 }
 
 // fill reads what the answers depend on.
@@ -66,6 +69,57 @@ func (p *placement) stuck(pod corev1.Pod) string {
 		return "no other node reaches its volume " + volume
 	}
 	return "no other node fits its node selector, affinity and tolerations"
+}
+
+// only names the nodes that a pod may run on by its own node selector, required affinity and volumes; nil where these exclude none.
+func (p *placement) only(pod corev1.Pod) []string {
+	want := struct {
+		Selector    map[string]string
+		Affinity    *corev1.NodeSelector
+		Tolerations []corev1.Toleration
+		Volumes     []string
+	}{Selector: pod.Spec.NodeSelector, Tolerations: pod.Spec.Tolerations}
+	if a := pod.Spec.Affinity; a != nil && a.NodeAffinity != nil {
+		want.Affinity = a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	}
+	for _, v := range pod.Spec.Volumes {
+		if c := v.PersistentVolumeClaim; c != nil && p.volumes[pod.Namespace+"/"+c.ClaimName] != nil {
+			want.Volumes = append(want.Volumes, pod.Namespace+"/"+c.ClaimName)
+		}
+	}
+	if len(want.Selector)+len(want.Volumes) == 0 && want.Affinity == nil {
+		return nil
+	}
+	key, err := json.Marshal(want)
+	if err != nil {
+		return nil // of what came as JSON it cannot be
+	}
+	out, known := p.confined[string(key)]
+	if known {
+		return out
+	}
+	open := 0
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		if n.Spec.Unschedulable && !nodes.CordonedByUs(n) {
+			continue
+		}
+		if _, kept := schedule.FindMatchingUntoleratedTaint(klog.Background(), n.Spec.Taints, pod.Spec.Tolerations, keepsOff, false); kept {
+			continue
+		}
+		open++
+		if fits, err := nodeaffinity.GetRequiredNodeAffinity(&pod).Match(n); err == nil && fits && p.unreachable(pod, n) == "" {
+			add(&out, n.Name)
+		}
+	}
+	if len(out) == open {
+		out = nil
+	}
+	if p.confined == nil {
+		p.confined = map[string][]string{}
+	}
+	p.confined[string(key)] = out
+	return out
 }
 
 // unreachable names a claim of the pod's whose volume cannot be had on the node.

@@ -47,3 +47,41 @@ func TestStuck(t *testing.T) {
 		})
 	}
 }
+
+// TestOnly: what confines a pod is told by the nodes that are left to it; what excludes none is nothing. The nodes are built by hand, as the scheduler sees them.
+func TestOnly(t *testing.T) {
+	zone := func(n corev1.Node, name string) corev1.Node {
+		n.Labels["topology.kubernetes.io/zone"], n.Labels["kubernetes.io/os"] = name, "linux"
+		return n
+	}
+	controlPlane := corev1.Taint{Key: "node-role.kubernetes.io/control-plane", Effect: corev1.TaintEffectNoSchedule}
+	all := []corev1.Node{zone(testNode("w-1"), "a"), zone(testNode("w-2"), "b"), zone(testNode("w-3"), "a"), zone(testNode("cp-1", controlPlane), "a")}
+	in := func(key string, values ...string) *corev1.NodeSelector {
+		return &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: key, Operator: corev1.NodeSelectorOpIn, Values: values}}}}}
+	}
+	where := placement{nodes: all, volumes: map[string]*corev1.PersistentVolume{
+		"shop/data-0": {Spec: corev1.PersistentVolumeSpec{NodeAffinity: &corev1.VolumeNodeAffinity{Required: in("topology.kubernetes.io/zone", "a")}}},
+	}}
+	claim := []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data-0"}}}}
+	other := []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "data-1"}}}}
+	tolerates := []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
+	for name, tt := range map[string]struct {
+		spec corev1.PodSpec
+		want string
+	}{
+		"nothing":                       {corev1.PodSpec{}, ""},
+		"what every node has":           {corev1.PodSpec{NodeSelector: map[string]string{"kubernetes.io/os": "linux"}}, ""},
+		"a volume of a zone":            {corev1.PodSpec{Volumes: claim}, "w-1 w-3"},
+		"a volume of a zone, tolerated": {corev1.PodSpec{Volumes: claim, Tolerations: tolerates}, "cp-1 w-1 w-3"},
+		"a volume of any":               {corev1.PodSpec{Volumes: other}, ""},
+		"a selector":                    {corev1.PodSpec{NodeSelector: map[string]string{"kubernetes.io/hostname": "w-2"}}, "w-2"},
+		"affinity": {corev1.PodSpec{Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution: in("kubernetes.io/hostname", "w-1", "w-2")}}}, "w-1 w-2"},
+	} {
+		for range 2 { // the second time from memory
+			if got := strings.Join(where.only(corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}, Spec: tt.spec}), " "); got != tt.want {
+				t.Errorf("%s: %q, want %q", name, got, tt.want)
+			}
+		}
+	}
+}

@@ -25,11 +25,14 @@ type AbortInput struct {
 	Packages Packages
 	// Options are those about drains; the others have no meaning here.
 	Options Options
+	// Begun is the plan that was begun; nil where the record had no room for it. Configs are the documents that it takes something out of, as they are now.
+	Begun   *Plan
+	Configs []cluster.Config
 }
 
 // Abort computes the plan that ends an upgrade half way: every node that it has touched serves again, with its packages whole, its
 // holds as before and its kubelet in the version that is installed. What has a new version keeps it, but for the nodes that are to
-// go back. A plan without phases has nothing to give up.
+// go back; what has the old one gets back what was taken out of its configuration. A plan without phases has nothing to give up.
 func Abort(in AbortInput) (*Plan, error) {
 	a := &aborter{builder: &builder{in: Input{Cluster: in.Cluster, Packages: in.Packages, Options: in.Options}, to: in.To}, abort: in,
 		verify: ServingParams{Nodes: map[string]Serving{}}}
@@ -56,6 +59,8 @@ func Abort(in AbortInput) (*Plan, error) {
 		}
 		p.Nodes = append(p.Nodes, summary)
 	}
+	configuration, reasons := a.putBack()
+	p.Phases, p.Reasons = configuration, append(p.Reasons, reasons...)
 	for _, ph := range []Phase{serve, back} {
 		if len(ph.Groups) > 0 {
 			p.Phases = append(p.Phases, ph)

@@ -52,6 +52,8 @@ type Input struct {
 	// Saved, if not nil, is a plan that this one is to be held against. What decides nothing but the order of nodes, and
 	// changes all the time, is taken from it: who leads, and how many pods a drain moves.
 	Saved *Plan
+	// Begun, if not nil, is the plan of an earlier run of this upgrade, which was cut short.
+	Begun *Plan
 }
 
 // ForCluster computes the plan that brings a cluster along a path of versions.
@@ -94,6 +96,7 @@ func ForCluster(in Input) (*Plan, error) {
 		p.Reasons = slices.Concat(b.reasons, why(c, b.stops), WhatKubeadmDoes(c, in.Path, in.Options.KeepEtcd))
 		p.Phases = slices.Concat(b.prepare(), b.repository(), work, b.finish())
 		p.Components, p.Disruption = b.components(), b.disruption(p)
+		p.TakenOut = carriedOn(in.Begun, b.takenOut)
 	}
 	if b.err != nil {
 		return nil, b.err
@@ -123,6 +126,8 @@ type builder struct {
 	reasons []string
 	// rewritten is the cluster with kubeadm's configuration as the plan has made it so far; nil before that.
 	rewritten *cluster.Cluster
+	// takenOut is what was taken out of it for that.
+	takenOut []TakenOut
 	// touched are the nodes that work is planned for, by stop.
 	touched map[string][]int
 	err     error

@@ -8,7 +8,7 @@ import (
 )
 
 // ControlPlaneComponents are the static pods whose image carries the Kubernetes version.
-var ControlPlaneComponents = []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+var ControlPlaneComponents = cluster.KubernetesComponents()
 
 // ControlPlaneAt tells whether every Kubernetes component of a control-plane node runs the version.
 func ControlPlaneAt(n cluster.Node, to version.Version) bool {

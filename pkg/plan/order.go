@@ -70,7 +70,7 @@ func (s stop) climbing() (nodes []cluster.Node, reason string) {
 // begun tells whether a node was taken towards the stop's version before.
 func (s stop) begun(n cluster.Node) bool {
 	for _, p := range n.StaticPods {
-		if p.Version == s.Version {
+		if p.OfKubernetes() && p.Version == s.Version {
 			return true
 		}
 	}

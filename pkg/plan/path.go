@@ -14,7 +14,7 @@ func ControlPlaneVersion(c *cluster.Cluster) version.Version {
 	oldest := c.Kubeadm.KubernetesVersion
 	for _, n := range c.OfRole(cluster.ControlPlane) {
 		for _, s := range n.StaticPods {
-			if !s.Version.IsZero() && s.Version.Less(oldest) {
+			if s.OfKubernetes() && !s.Version.IsZero() && s.Version.Less(oldest) {
 				oldest = s.Version
 			}
 		}
@@ -78,7 +78,9 @@ func running(c *cluster.Cluster) []version.Version {
 	var out []version.Version
 	for _, n := range c.OfRole(cluster.ControlPlane) {
 		for _, s := range n.StaticPods {
-			out = append(out, s.Version)
+			if s.OfKubernetes() {
+				out = append(out, s.Version)
+			}
 		}
 	}
 	return out

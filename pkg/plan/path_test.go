@@ -64,6 +64,24 @@ func TestPath(t *testing.T) {
 	}
 }
 
+// TestVersionsOfTheirOwn: what others run as static pods of the control plane tells nothing of Kubernetes. It is built by hand: no recorded cluster runs one.
+func TestVersionsOfTheirOwn(t *testing.T) {
+	for _, other := range []string{"v0.8.0", "v1.33.9"} {
+		c := build(version.MustParse("v1.32.13"), []string{"cp-1"}, nil)
+		c.Nodes[0].StaticPods = append(c.Nodes[0].StaticPods, cluster.StaticPod{Component: "kube-vip", Version: version.MustParse(other), Ready: true})
+		if got := ControlPlaneVersion(c); got != version.MustParse("v1.32.13") {
+			t.Errorf("with %s beside it the control plane is at %s", other, got)
+		}
+		got, err := Path(c, version.MustParse("v1.34.4"), map[string][]version.Version{"1.33": versions("v1.33.13")}, nil)
+		if want := versions("v1.33.13", "v1.34.4"); err != nil || !slices.Equal(got, want) {
+			t.Errorf("with %s beside it the way is %v, %v; want %v", other, got, err, want)
+		}
+		if got := Skew(c); len(got) > 0 {
+			t.Errorf("with %s beside it there is a skew: %v", other, got)
+		}
+	}
+}
+
 func TestCheckVia(t *testing.T) {
 	c := build(version.MustParse("v1.32.13"), []string{"cp-1"}, nil)
 	for want, via := range map[string][]version.Version{

@@ -47,6 +47,9 @@ type Plan struct {
 	StaticPods *StaticPods `json:"staticPods,omitempty"`
 	// Etcd is set in a plan of EtcdKind.
 	Etcd *EtcdPlan `json:"etcd,omitempty"`
+	// TakenOut is what this plan, and what an earlier run of the same upgrade, takes out of configurations that kubeadm keeps. Nothing is done by it: an
+	// abort puts it back where it still means something.
+	TakenOut []TakenOut `json:"takenOut,omitempty"`
 	// Nodes says for every node where it stands and where it goes.
 	Nodes []NodeSummary `json:"nodes"`
 	// Phases run one after another; a plan without phases has nothing to do.
@@ -205,10 +208,10 @@ func (p *Plan) seal() error {
 
 // digested is the plan without what says nothing of what is done: how this machine reaches the cluster and where a bundle lies on it, and the pods that a
 // drain would move now, with what is told of them. They have other names an hour later, and the drain takes those that it finds. What kubeadm writes is
-// kubeadm's own affair, of which the plan tells as well as it can.
+// kubeadm's own affair, of which the plan tells as well as it can; what an abort would put back, the steps that take it out tell.
 func (p *Plan) digested() Plan {
 	out := *p
-	out.Digest, out.Disruption, out.StaticPods = "", nil, nil
+	out.Digest, out.Disruption, out.StaticPods, out.TakenOut = "", nil, nil, nil
 	out.Cluster = ClusterRef{UID: p.Cluster.UID}
 	out.Options.PackagesFrom, out.Options.ImagesFrom = p.Options.PackagesFrom.digested(), p.Options.ImagesFrom.digested()
 	out.Nodes = slices.Clone(p.Nodes)

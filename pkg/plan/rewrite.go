@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,11 @@ func (s stop) rewrite() []Phase {
 		name := s.carried(r.ConfigMap)
 		g.Steps = append(g.Steps, s.step(id+"/cluster/"+name, "take "+taken(r.Strip)+" out of ConfigMap kube-system/"+name, RewriteConfig, "",
 			RewriteParams{ConfigMap: name, Key: r.Key, Strip: r.Strip}, true, 5*time.Minute))
+		settings, err := manifest.Taken([]byte(r.Before), r.Strip)
+		if err != nil && s.builder.err == nil {
+			s.builder.err = fmt.Errorf("plan step %s: %w", g.Steps[len(g.Steps)-1].ID, err)
+		}
+		s.builder.takenOut = append(s.builder.takenOut, TakenOut{ConfigMap: name, Key: r.Key, For: s.Version, Settings: settings})
 	}
 	s.builder.rewritten = hazard.Rewritten(s.configs(), rewrites)
 	return []Phase{{ID: id, Title: "Configuration for " + s.Version.String(), Parallel: 1, Groups: []Group{g}}}

@@ -37,7 +37,7 @@ func Skew(c *cluster.Cluster) []string {
 			}
 		}
 		for _, s := range n.StaticPods {
-			if s.Component == "kube-apiserver" || s.Version.IsZero() {
+			if s.Component == "kube-apiserver" || !s.OfKubernetes() || s.Version.IsZero() {
 				continue
 			}
 			switch lag := s.Version.MinorsTo(newest); {

@@ -65,6 +65,16 @@ func Etcd(in EtcdInput) []Finding {
 	return out
 }
 
+// etcdHealth judges etcd before an upgrade of the cluster, where somebody has asked for it: kubeadm does not begin while a member does not answer, and nothing
+// can be written once a member has raised an alarm. What an upgrade of etcd itself wants beside that has no place here.
+func etcdHealth(in Input) []Finding {
+	if in.Cluster.Etcd == nil || len(in.Cluster.Etcd.Members) == 0 {
+		return nil
+	}
+	etcd := EtcdInput{Cluster: in.Cluster}
+	return slices.Concat(etcdMembers(etcd), etcdReleases(etcd))
+}
+
 func member(m cluster.EtcdMember) string {
 	if m.Node != "" && m.Node != m.Name {
 		return fmt.Sprintf("etcd member %q on node %q", m.Name, m.Node)

@@ -24,8 +24,10 @@ func found(facts hazard.Facts, skip []string) []Finding {
 		diffs.WriteString(r.Diff())
 	}
 	for _, h := range hazard.Find(facts) {
-		f := Finding{ID: h.ID, Severity: Error, Message: h.Title, Evidence: h.Offenders, Fix: h.Fix, Link: h.Source, Skippable: h.Severity == hazard.Skippable}
+		f := Finding{ID: h.ID, Severity: Error, Message: h.Title, Evidence: h.Offenders, Fix: h.Fix, Link: h.Source, Diff: h.Diff, Skippable: h.Severity == hazard.Skippable}
 		switch {
+		case h.Mechanical && h.Asks && !h.Skipped(skip):
+			f.Fix, f.Diff = h.Fix+"; with --skip-check="+h.ID+" the upgrade takes it out", diffs.String()
 		case h.Mechanical:
 			f.Severity, f.Fix, f.Diff = Warning, "nothing: the upgrade takes it out of kubeadm's configuration", diffs.String()
 			if f.Diff == "" {

@@ -36,7 +36,7 @@ type Finding struct {
 	Link string `json:"link,omitempty"`
 	// Evidence names every offender, where the finding is about several.
 	Evidence []string `json:"evidence,omitempty"`
-	// Diff is what the upgrade itself does about it.
+	// Diff is what the upgrade itself does about it, or to it.
 	Diff string `json:"diff,omitempty"`
 	// Skippable is set where the operator may go on in spite of it with --skip-check.
 	Skippable bool `json:"skippable,omitempty"`
@@ -80,7 +80,7 @@ type check func(Input) []Finding
 func Run(in Input) []Finding {
 	checks := []check{
 		versionPolicy, skew, nodesReady, staticPodsReady, cordoned, barePods, emptyDirs, twoBudgets, budgets, stuckPods, capacity,
-		packageManager, sources, pins, packageLock, kubeletActive, resolution, noDragging, images, disks, hazards,
+		packageManager, sources, pins, packageLock, kubeletActive, resolution, noDragging, images, disks, etcdHealth, hazards,
 	}
 	var out []Finding
 	for _, c := range checks {

@@ -57,6 +57,12 @@ func TestFindings(t *testing.T) {
 			f(&in.Hosts["w-1"][0])
 		}
 	}
+	members := func(f func([]cluster.EtcdMember)) func(*Input) {
+		return func(in *Input) {
+			in.Cluster.Etcd = wellEtcd()
+			f(in.Cluster.Etcd.Members)
+		}
+	}
 	tests := []struct {
 		id       string
 		severity Severity
@@ -110,6 +116,12 @@ func TestFindings(t *testing.T) {
 		{"removes-package", Error, []string{"w-1", "cri-o"}, report(func(r *HostReport) {
 			r.Resolution.Rest = []hostaction.PackageChange{{Name: "cri-o", From: "1", Action: "remove"}}
 		})},
+		{"etcd-member-down", Error, []string{"cp-2", "connection refused"}, members(func(m []cluster.EtcdMember) { m[1].Error, m[1].Version = "connection refused", version.Version{} })},
+		{"etcd-no-leader", Error, nil, members(func(m []cluster.EtcdMember) { m[0].Leader = false })},
+		{"etcd-alarm", Error, []string{"cp-1", "NOSPACE"}, members(func(m []cluster.EtcdMember) { m[0].Alarms = []string{"NOSPACE"} })},
+		{"etcd-learner", Error, []string{"cp-2"}, members(func(m []cluster.EtcdMember) { m[1].Learner = true })},
+		{"etcd-quota", Warning, []string{"cp-1", "93%"}, members(func(m []cluster.EtcdMember) { m[0].DBSize = 93 << 20 })},
+		{"etcd-bad-release", Warning, []string{"cp-1", "3.5.1"}, members(func(m []cluster.EtcdMember) { m[0].Version = version.MustParse("3.5.1") })},
 		{"image-not-pullable", Error, []string{"w-1", "kube-proxy"}, report(func(r *HostReport) { r.ImageError = "kube-proxy:v1.34.4: not found" })},
 	}
 	for _, tt := range tests {
@@ -133,6 +145,23 @@ func TestFindings(t *testing.T) {
 				t.Errorf("blocked: %t with severity %s", Blocked(fs), tt.severity)
 			}
 		})
+	}
+}
+
+// wellEtcd is what two members answer which are well. It is built by hand: each test wants one thing of it otherwise.
+func wellEtcd() *cluster.Etcd {
+	status := cluster.EtcdStatus{Version: version.MustParse("3.5.24"), DBSize: 10 << 20, Quota: 100 << 20}
+	return &cluster.Etcd{Members: []cluster.EtcdMember{{Name: "cp-1", Node: "cp-1", Leader: true, EtcdStatus: status}, {Name: "cp-2", Node: "cp-2", EtcdStatus: status}}}
+}
+
+// TestHealthyEtcd: an etcd that is well says nothing, and neither does one that could not be asked.
+func TestHealthyEtcd(t *testing.T) {
+	for _, e := range []*cluster.Etcd{wellEtcd(), {}, {Views: []cluster.EtcdView{{Node: "cp-1", Error: "refused"}}}} {
+		in := clean()
+		in.Cluster.Etcd = e
+		if fs := Run(in); len(fs) > 0 {
+			t.Errorf("findings %+v", fs)
+		}
 	}
 }
 

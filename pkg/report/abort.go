@@ -61,7 +61,7 @@ func NewState(c *cluster.Cluster) *State {
 		out := NodeState{Name: n.Name, Ready: n.Ready, Schedulable: !n.Unschedulable, Kubelet: n.KubeletVersion}
 		s.Mixed = append(s.Mixed, n.KubeletVersion)
 		for _, p := range n.StaticPods {
-			if p.Version.IsZero() {
+			if p.Version.IsZero() || !p.OfKubernetes() {
 				continue
 			}
 			if out.ControlPlane == nil {

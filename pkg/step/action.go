@@ -69,6 +69,8 @@ func (d Deps) New(s plan.Step) (Action, error) {
 		return bind[plan.ImageRepositoryParams](d, s, func(b base, p plan.ImageRepositoryParams) Action { return imageRepository{b, p} })
 	case plan.RewriteConfig:
 		return bind[plan.RewriteParams](d, s, func(b base, p plan.RewriteParams) Action { return rewriteConfig{b, p} })
+	case plan.PutBackConfig:
+		return bind[plan.PutBackParams](d, s, func(b base, p plan.PutBackParams) Action { return putBackConfig{b, p} })
 	case plan.Verify:
 		return bind[plan.VerifyParams](d, s, func(b base, p plan.VerifyParams) Action { return verify{b, p} })
 	}

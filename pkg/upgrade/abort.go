@@ -117,6 +117,11 @@ func (u *Upgrade) planAbort(ctx context.Context, p *Prepared, back []string) err
 		path = append(path, r.To)
 		if r.Plan != nil {
 			path = append(path, r.Plan.Path...)
+			var err error
+			in.Begun = r.Plan
+			if in.Configs, err = observe.Configs(ctx, u.client, documents(r.Plan.TakenOut)); err != nil {
+				return err
+			}
 		}
 	}
 	for _, name := range back {
@@ -147,6 +152,17 @@ func (u *Upgrade) planAbort(ctx context.Context, p *Prepared, back []string) err
 	var err error
 	p.Plan, err = plan.Abort(in)
 	return err
+}
+
+// documents are those that something was taken out of, each once.
+func documents(all []plan.TakenOut) []cluster.Config {
+	var out []cluster.Config
+	for _, t := range all {
+		if c := (cluster.Config{ConfigMap: t.ConfigMap, Key: t.Key}); !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // Abort executes the plan of PrepareAbort. Once all of it is done, the record goes; until then it stays, and the same command goes on.

@@ -3,8 +3,10 @@ package upgrade
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 )
@@ -18,7 +20,7 @@ func (u *Upgrade) CheckHosts(ctx context.Context) (*Prepared, error) {
 }
 
 func (u *Upgrade) check(ctx context.Context) (*Prepared, error) {
-	p, err := u.lookForCheck(ctx)
+	p, err := u.lookForCheck(ctx, false)
 	if err != nil {
 		return p, err
 	}
@@ -26,7 +28,7 @@ func (u *Upgrade) check(ctx context.Context) (*Prepared, error) {
 }
 
 func (u *Upgrade) checkHosts(ctx context.Context) (*Prepared, error) {
-	p, err := u.lookForCheck(ctx)
+	p, err := u.lookForCheck(ctx, true)
 	if err != nil {
 		return p, err
 	}
@@ -48,6 +50,9 @@ func (u *Upgrade) checkHosts(ctx context.Context) (*Prepared, error) {
 	if err != nil && !ok {
 		return nil, err
 	}
+	if err := u.checkEtcd(ctx, p); err != nil {
+		return nil, err
+	}
 	err = u.judge(p, reports)
 	if !ok {
 		return p, err
@@ -61,8 +66,27 @@ func (u *Upgrade) checkHosts(ctx context.Context) (*Prepared, error) {
 	return p, &BlockedError{Findings: p.Findings}
 }
 
-func (u *Upgrade) lookForCheck(ctx context.Context) (*Prepared, error) {
+// checkEtcd asks the hosts that have to do with etcd how it is. One that cannot tell is told of as not looked at: an upgrade does not depend on it.
+func (u *Upgrade) checkEtcd(ctx context.Context, p *Prepared) error {
+	nodes := observe.EtcdNodes(p.Cluster)
+	_, err := u.askEtcdOn(ctx, p, func(node string) bool { return slices.Contains(nodes, node) })
+	if why, ok := refusal(err); ok {
+		p.Cluster.Survey.Unread = append(p.Cluster.Survey.Unread, cluster.Unread{What: "the health of etcd", Cause: why})
+		return nil
+	}
+	if err == nil && len(p.Cluster.Etcd.Members) == 0 {
+		for _, v := range p.Cluster.Etcd.Views {
+			p.Cluster.Survey.Unread = append(p.Cluster.Survey.Unread, cluster.Unread{What: fmt.Sprintf("the health of etcd, from node %q", v.Node), Cause: v.Error})
+		}
+	}
+	return err
+}
+
+func (u *Upgrade) lookForCheck(ctx context.Context, hosts bool) (*Prepared, error) {
 	p := &Prepared{To: u.opts.To}
+	if blocked, err := u.lacking(ctx, p, RightsToCheck(hosts)); err != nil || blocked != nil {
+		return p, errors.Join(err, orNil(blocked))
+	}
 	u.notice("observe cluster %s", u.client.Config.Host)
 	if err := u.observe(ctx, p, observe.ForPlan); err != nil {
 		return p, err

@@ -142,10 +142,18 @@ func (u *Upgrade) EtcdNow(ctx context.Context, p *Prepared) (*cluster.Etcd, erro
 
 // askEtcd asks every host that has to do with etcd.
 func (u *Upgrade) askEtcd(ctx context.Context, p *Prepared) (map[string]hostaction.EtcdHost, error) {
+	return u.askEtcdOn(ctx, p, func(string) bool { return true })
+}
+
+// askEtcdOn asks those hosts with an agent that are wanted.
+func (u *Upgrade) askEtcdOn(ctx context.Context, p *Prepared, wanted func(node string) bool) (map[string]hostaction.EtcdHost, error) {
 	defer u.waiting("")
 	var mu sync.Mutex
 	hosts := map[string]hostaction.EtcdHost{}
 	err := u.eachNode(ctx, p, func(ctx context.Context, n *cluster.Node) error {
+		if !wanted(n.Name) {
+			return nil
+		}
 		var h hostaction.EtcdHost
 		if err := u.ask(ctx, n.Name, "etcd", hostaction.EtcdFacts{}, 2*time.Minute, &h); err != nil {
 			return err

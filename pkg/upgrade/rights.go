@@ -2,6 +2,9 @@ package upgrade
 
 import (
 	"context"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/agent"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
@@ -46,9 +49,40 @@ func Rights(disableEviction bool) []kube.Access {
 	return out
 }
 
+// RightsToCheck are what a check asks for. What it looks at beside these it does without where it may not.
+func RightsToCheck(hosts bool) []kube.Access {
+	const system = metav1.NamespaceSystem
+	out := []kube.Access{
+		{Verb: "list", Resource: "nodes"},
+		{Verb: "list", Resource: "pods"},
+		{Verb: "list", Group: "policy", Resource: "poddisruptionbudgets"},
+		{Verb: "list", Resource: "persistentvolumes"},
+		{Verb: "get", Resource: "namespaces", Namespace: system},
+		{Verb: "get", Resource: "configmaps", Namespace: system},
+		{Verb: "get", Group: "apps", Resource: "daemonsets", Namespace: system},
+		{Verb: "get", Group: "apps", Resource: "deployments", Namespace: system},
+	}
+	if !hosts {
+		return out
+	}
+	// The lock and the agent. Nothing is cordoned, and nothing evicted.
+	for _, a := range Rights(false) {
+		ofRun := a.Namespace == agent.Namespace || a.Resource == "configmaps" || a.Resource == "namespaces" || a.Resource == "daemonsets"
+		if ofRun && !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // rights blocks, naming every right that the operator lacks.
 func (u *Upgrade) rights(ctx context.Context, p *Prepared) (*BlockedError, error) {
-	missing, err := u.client.Missing(ctx, Rights(u.opts.Plan.DisableEviction))
+	return u.lacking(ctx, p, Rights(u.opts.Plan.DisableEviction))
+}
+
+// lacking blocks, naming every one of some rights that the operator lacks.
+func (u *Upgrade) lacking(ctx context.Context, p *Prepared, need []kube.Access) (*BlockedError, error) {
+	missing, err := u.client.Missing(ctx, need)
 	if err != nil {
 		return nil, err
 	}

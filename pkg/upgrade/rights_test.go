@@ -1,12 +1,19 @@
 package upgrade
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"k8s.io/client-go/rest"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
+	"github.com/kubectl-upgrade/kubectl-upgrade/test/apiserver"
 )
 
 // TestRightsAreThoseOfTheDocumentation: operators make their roles from the page, which therefore has every right and no other.
@@ -47,6 +54,50 @@ func TestOnlyADrainWithoutEvictionDeletesPods(t *testing.T) {
 	}
 	if have := words(Rights(true)); !slices.Contains(have, "delete pods") {
 		t.Error("a drain by deletion does not ask for the right to delete pods")
+	}
+}
+
+// TestRightsToCheck: a check asks for nothing that an upgrade does not, and without hosts for nothing that changes something.
+func TestRightsToCheck(t *testing.T) {
+	for _, hosts := range []bool{false, true} {
+		for _, a := range RightsToCheck(hosts) {
+			if !hosts && a.Verb != "get" && a.Verb != "list" {
+				t.Errorf("without hosts it asks for %s", a)
+			}
+			if !slices.ContainsFunc(Rights(false), func(o kube.Access) bool {
+				anywhere := o
+				anywhere.Namespace = a.Namespace
+				return o == a || o.Namespace == "" && anywhere == a
+			}) {
+				t.Errorf("with hosts %t it asks for %s, which no upgrade needs", hosts, a)
+			}
+			if a.Verb == "patch" || a.Subresource == "eviction" {
+				t.Errorf("with hosts %t it asks for %s", hosts, a)
+			}
+		}
+	}
+}
+
+// TestCheckNamesRightsThatAreMissing asks a real API server as somebody who may do nothing: all that he lacks is named at once.
+func TestCheckNamesRightsThatAreMissing(t *testing.T) {
+	config := rest.CopyConfig(apiserver.Start(t))
+	config.Impersonate = rest.ImpersonationConfig{UserName: "nobody"}
+	client, err := kube.NewForConfig(config, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := New(client, Options{To: version.MustParse("v1.34.4")}, event.SinkFunc(func(event.Event) {}))
+	p, err := u.Check(t.Context())
+	if _, ok := errors.AsType[*BlockedError](err); !ok {
+		t.Fatalf("%v, want a finding", err)
+	}
+	if len(p.Findings) != len(RightsToCheck(false)) {
+		t.Errorf("%d findings: %+v", len(p.Findings), p.Findings)
+	}
+	for _, f := range p.Findings {
+		if f.ID != "rights" || f.Severity != preflight.Error || !strings.HasPrefix(f.Message, "it may not ") {
+			t.Errorf("%+v", f)
+		}
 	}
 }
 

@@ -186,9 +186,11 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 		return nil, err
 	}
 	opts.PackagesFrom, opts.ImagesFrom = u.bundles.origins()
-	p.Plan, err = plan.ForCluster(plan.Input{
-		Cluster: p.Cluster, Path: p.Path, Packages: packages, Images: u.imagesByNode(p), Options: opts, Saved: u.opts.Saved,
-	})
+	in := plan.Input{Cluster: p.Cluster, Path: p.Path, Packages: packages, Images: u.imagesByNode(p), Options: opts, Saved: u.opts.Saved}
+	if p.Unfinished != nil {
+		in.Begun = p.Unfinished.Plan
+	}
+	p.Plan, err = plan.ForCluster(in)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func risks(ctx context.Context, _ Env, h *cluster.Host) error {
 		return err
 	}
 	h.KubeletArgs = kubeletArgs(strings.Split(line, "\x00"), argumentFiles())
-	h.Certificates = certificates("/etc/kubernetes/pki", "/var/lib/kubelet/pki")
+	h.Certificates = slices.Concat(certificates("/etc/kubernetes/pki", "/var/lib/kubelet/pki"), kubeconfigs("/etc/kubernetes"))
 	h.ExtraManifests = extraManifests("/etc/kubernetes/manifests")
 	h.Unattended = unattended(ctx)
 	return nil
@@ -129,12 +129,64 @@ func certificates(dirs ...string) []cluster.Certificate {
 	return out
 }
 
+// kubeconfigs finds when the client certificates inside kubeadm's own kubeconfigs end. One that names a file instead, as a kubelet's does once it renews
+// its certificate, is none: the file is read among the others.
+func kubeconfigs(dir string) []cluster.Certificate {
+	var out []cluster.Certificate
+	for _, name := range []string{"admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"} {
+		path := filepath.Join(dir, name)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if at, ok := notAfterIn(clientCertificate(b)); ok {
+			out = append(out, cluster.Certificate{Path: path, NotAfter: at})
+		}
+	}
+	return out
+}
+
+// clientCertificate is that of the user whom a kubeconfig is for; nil where it has none inside.
+func clientCertificate(kubeconfig []byte) []byte {
+	var c struct {
+		Current  string `json:"current-context"`
+		Contexts []struct {
+			Name    string `json:"name"`
+			Context struct {
+				User string `json:"user"`
+			} `json:"context"`
+		} `json:"contexts"`
+		Users []struct {
+			Name string `json:"name"`
+			User struct {
+				Certificate []byte `json:"client-certificate-data"`
+			} `json:"user"`
+		} `json:"users"`
+	}
+	if yaml.Unmarshal(kubeconfig, &c) != nil {
+		return nil
+	}
+	for _, at := range c.Contexts {
+		for _, u := range c.Users {
+			if at.Name == c.Current && u.Name == at.Context.User {
+				return u.User.Certificate
+			}
+		}
+	}
+	return nil
+}
+
 // notAfter is when the first certificate of a file ends.
 func notAfter(path string) (at time.Time, ok bool) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return at, false
 	}
+	return notAfterIn(b)
+}
+
+// notAfterIn is when the first of some certificates ends.
+func notAfterIn(b []byte) (at time.Time, ok bool) {
 	for {
 		var block *pem.Block
 		if block, b = pem.Decode(b); block == nil {

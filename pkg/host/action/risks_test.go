@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"math/big"
 	"os"
@@ -35,16 +36,7 @@ func TestKubeletArgs(t *testing.T) {
 func TestCertificates(t *testing.T) {
 	dir := t.TempDir()
 	end := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: end}
-	der, err := x509.CreateCertificate(rand.Reader, &c, &c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	text := certificate(t, end)
 	for name, b := range map[string][]byte{
 		"etcd/server.crt": text, "apiserver.key": text, "ca.crt": []byte("nonsense"), "kubelet-client-2025-01-01-00-00-00.pem": text, "kubelet-client-current.pem": text,
 	} {
@@ -59,6 +51,47 @@ func TestCertificates(t *testing.T) {
 	want := []cluster.Certificate{{Path: filepath.Join(dir, "etcd/server.crt"), NotAfter: end}, {Path: filepath.Join(dir, "kubelet-client-current.pem"), NotAfter: end}}
 	if got := certificates(dir, filepath.Join(dir, "missing")); !slices.Equal(got, want) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// certificate makes one that ends at a time.
+func certificate(t *testing.T, end time.Time) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: end}
+	der, err := x509.CreateCertificate(rand.Reader, &c, &c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+// TestKubeconfigs has files of the form that kubeadm writes; what is not kubeadm's, and what names a file, is passed by.
+func TestKubeconfigs(t *testing.T) {
+	dir := t.TempDir()
+	end := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	old := end.Add(-24 * time.Hour)
+	conf := func(user, other string) string {
+		return "apiVersion: v1\nkind: Config\nclusters: []\ncurrent-context: me@kubernetes\ncontexts:\n- context: {cluster: kubernetes, user: them}\n  name: them@kubernetes\n" +
+			"- context:\n    cluster: kubernetes\n    user: me\n  name: me@kubernetes\nusers:\n- name: them\n  user:\n    " + other + "\n- name: me\n  user:\n    " + user + "\n"
+	}
+	data := func(at time.Time) string {
+		return "client-certificate-data: " + base64.StdEncoding.EncodeToString(certificate(t, at))
+	}
+	for name, text := range map[string]string{
+		"admin.conf": conf(data(end), data(old)), "kubelet.conf": conf("client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem", data(old)),
+		"scheduler.conf": "users: [", "mine.conf": conf(data(end), data(old)), "controller-manager.conf": conf("token: x", data(old)),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []cluster.Certificate{{Path: filepath.Join(dir, "admin.conf"), NotAfter: end}}
+	if got := kubeconfigs(dir); !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
