@@ -7,6 +7,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 	"github.com/kubectl-upgrade/kubectl-upgrade/test/apiserver"
 )
@@ -22,7 +23,7 @@ func TestNotKubeadm(t *testing.T) {
 		"cluster": (*Upgrade).Prepare, "check": (*Upgrade).Check, "check --hosts": (*Upgrade).CheckHosts,
 		"etcd": (*Upgrade).PrepareEtcd, "etcd status": (*Upgrade).EtcdStatus, "etcd snapshot": (*Upgrade).PrepareEtcdSnapshot,
 		"etcd verify": func(u *Upgrade, ctx context.Context) (*Prepared, error) {
-			return u.PrepareEtcdVerify(ctx, "cp-1", "/x.db")
+			return u.PrepareEtcdVerify(ctx, plan.EtcdBackup{Node: "cp-1", Path: "/x.db"})
 		},
 		"abort": func(u *Upgrade, ctx context.Context) (*Prepared, error) { return u.PrepareAbort(ctx, nil) },
 	} {

@@ -50,6 +50,8 @@ type restoring struct {
 	contents map[string]string
 	// cluster is the etcd cluster's ID of before.
 	cluster uint64
+	// said is the standard error of the last run.
+	said string
 }
 
 const (
@@ -137,6 +139,7 @@ func (r *restoring) ends(ctx context.Context, code int, words string, args ...st
 
 func (r *restoring) ended(ctx context.Context, code int, words string, c call) error {
 	o, err := r.product.run(ctx, c)
+	r.said = o.stderr
 	if err == nil && (o.code != code || !strings.Contains(o.stderr, words)) {
 		err = fmt.Errorf("want exit code %d and %q: %s", code, words, o)
 	}
@@ -404,7 +407,12 @@ func (r *restoring) restored(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.check("nothing of ours is left", after.clean)
+	r.check("nothing of ours is left", func() error {
+		if err := after.clean(); err != nil {
+			return fmt.Errorf("%w\nthe last run has said:\n%s", err, tail(r.said, 40))
+		}
+		return nil
+	})
 	return nil
 }
 
