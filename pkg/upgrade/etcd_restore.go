@@ -134,7 +134,7 @@ func (u *Upgrade) prepareEtcdRestore(ctx context.Context, from plan.EtcdBackup) 
 		}
 	}
 	judge.Cluster = p.Cluster
-	if err := u.verifySnapshot(ctx, p, from, &judge); err != nil {
+	if err := u.verifySnapshot(ctx, from, &judge); err != nil {
 		return p, err
 	}
 	if p.Findings = preflight.EtcdRestore(judge); preflight.Blocked(p.Findings) {
@@ -173,7 +173,7 @@ func (u *Upgrade) alsoOn(p *Prepared, node string) error {
 }
 
 // verifySnapshot has the snapshot checked where it lies. One of this machine is brought to a host for that. That it is not in order is for preflight to say.
-func (u *Upgrade) verifySnapshot(ctx context.Context, p *Prepared, from plan.EtcdBackup, judge *preflight.EtcdRestoreInput) error {
+func (u *Upgrade) verifySnapshot(ctx context.Context, from plan.EtcdBackup, judge *preflight.EtcdRestoreInput) error {
 	defer u.waiting("")
 	at, want := from, ""
 	if from.Node == "" {
