@@ -39,7 +39,13 @@ func IsRetryable(err error) bool {
 		code := int(status.Status().Code)
 		return code == http.StatusBadGateway || code == http.StatusGatewayTimeout || code == http.StatusInternalServerError
 	}
-	return strings.Contains(err.Error(), "http2: client connection lost") || strings.Contains(err.Error(), "connection refused")
+	// The last is client-go's, which does not begin what would have to wait beyond the caller's time. Whether that is over is the caller's to see.
+	for _, text := range []string{"http2: client connection lost", "connection refused", "would exceed context deadline"} {
+		if strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
 }
 
 // IsRetryableLater is IsRetryable for an operator whose rights were checked before: an API server that has just started

@@ -125,7 +125,7 @@ func serviceAccountKey(tb testing.TB, dir string) string {
 	return path
 }
 
-// await waits until the server answers and has made the namespaces that every cluster has.
+// await waits until the server has made the namespaces and the roles that every cluster has.
 func await(tb testing.TB, config *rest.Config, log string) {
 	tb.Helper()
 	client, err := kubernetes.NewForConfig(config)
@@ -138,6 +138,9 @@ func await(tb testing.TB, config *rest.Config, log string) {
 	defer tick.Stop()
 	for {
 		_, err := client.CoreV1().RESTClient().Get().AbsPath("/api/v1/namespaces/kube-system").DoRaw(ctx)
+		if err == nil {
+			_, err = client.CoreV1().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+		}
 		if err == nil {
 			return
 		}
