@@ -229,6 +229,9 @@ for p in /proc/[0-9]*; do if [ "$(cat $p/comm 2>/dev/null)" = etcd ]; then kill 
 		}
 	}
 	err := poll(ctx, 3*time.Minute, "the API to be lost", func(ctx context.Context) (bool, error) {
+		// A server whose etcd has no quorum lets who asks wait.
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
 		_, err := r.client.CoreV1().ConfigMaps(metav1.NamespaceDefault).Get(ctx, kept, metav1.GetOptions{})
 		return err != nil && !apierrors.IsNotFound(err), nil
 	})
