@@ -14,8 +14,7 @@ func Brief(err error) string {
 	var request *url.Error
 	for inner := err; errors.As(inner, &request); inner = request.Err {
 		cause := request.Err.Error()
-		var deeper *url.Error
-		if !errors.As(request.Err, &deeper) {
+		if _, deeper := errors.AsType[*url.Error](request.Err); !deeper {
 			cause = fmt.Sprintf("API server %s: %s", host(request.URL), cause)
 		}
 		text = strings.Replace(text, request.Error(), cause, 1)
