@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -454,8 +455,20 @@ func kubeletFlag(ctx context.Context, e *env) (undo, error) {
 		if err := e.lab.put(ctx, "w-1", file, "644", strings.NewReader(text)); err != nil {
 			return err
 		}
-		_, err := e.lab.exec(ctx, "w-1", "systemctl", "restart", "kubelet")
-		return err
+		began := time.Now().Truncate(time.Second) // as exact as heartbeats are
+		if _, err := e.lab.exec(ctx, "w-1", "systemctl", "restart", "kubelet"); err != nil {
+			return err
+		}
+		// A kubelet that has just started says that it is not ready, and a little later that it is.
+		return poll(ctx, 2*time.Minute, "the kubelet of w-1 to be ready anew", func(ctx context.Context) (bool, error) {
+			n, err := e.client.CoreV1().Nodes().Get(ctx, "w-1", metav1.GetOptions{})
+			if err != nil {
+				return false, err
+			}
+			return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+				return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue && !c.LastHeartbeatTime.Time.Before(began)
+			}), nil
+		})
 	}
 	back := func(ctx context.Context) error { return put(ctx, was) }
 	args, _ := strings.CutPrefix(strings.TrimSpace(was), "KUBELET_EXTRA_ARGS=")
