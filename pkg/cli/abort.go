@@ -11,7 +11,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/kubectl/pkg/util/templates"
 
-	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/report"
@@ -76,19 +75,11 @@ func (a *abort) do(ctx context.Context) error {
 	slices.Sort(a.back)
 	a.back = slices.Compact(a.back)
 	opts.Command = a.command()
-	v := a.view()
-	defer v.Close()
-	warn := func(text string) { v.Emit(event.Notice{Time: time.Now(), Warning: true, Text: text}) }
-	client, err := kube.New(a.flags, warn)
-	if err != nil {
-		return err
-	}
-	u := upgrade.New(client, opts, v)
-	defer func() {
-		for _, err := range u.Close(ctx) {
-			warn(err.Error())
-		}
-	}()
+	return a.with(ctx, opts, a.observed)
+}
+
+// observed goes on from where the cluster can be asked.
+func (a *abort) observed(ctx context.Context, client *kube.Client, u *upgrade.Upgrade, v ui.View) error {
 	p, err := a.prepare(ctx, func(ctx context.Context) (*upgrade.Prepared, error) { return u.PrepareAbort(ctx, a.back) })
 	if p != nil {
 		a.report.Findings, a.report.Plan, a.report.To = p.Findings, p.Plan, p.To

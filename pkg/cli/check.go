@@ -100,7 +100,7 @@ func (c *checker) do(ctx context.Context) error {
 		return err
 	}
 	opts.Command = c.command()
-	return c.with(ctx, opts, func(_ *kube.Client, u *upgrade.Upgrade, v ui.View) error {
+	return c.with(ctx, opts, func(ctx context.Context, _ *kube.Client, u *upgrade.Upgrade, v ui.View) error {
 		look := u.Check
 		if c.hosts {
 			look = u.CheckHosts

@@ -7,7 +7,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -15,7 +14,6 @@ import (
 	"k8s.io/kubectl/pkg/util/templates"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/buildinfo"
-	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/event"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
@@ -236,7 +234,7 @@ func (e *etcd) do(ctx context.Context) error {
 		return err
 	}
 	opts.Saved, opts.Command = saved, e.command()
-	return e.with(ctx, opts, func(client *kube.Client, u *upgrade.Upgrade, v ui.View) error {
+	return e.with(ctx, opts, func(ctx context.Context, client *kube.Client, u *upgrade.Upgrade, v ui.View) error {
 		p, err := e.prepare(ctx, u.PrepareEtcd)
 		if p != nil {
 			e.report.Findings, e.report.Plan, e.report.Offered, e.report.To = p.Findings, p.Plan, p.Offered, p.To
@@ -265,24 +263,6 @@ func (e *etcd) do(ctx context.Context) error {
 		}
 		return e.execute(ctx, client, v, u, p)
 	})
-}
-
-// with makes what every command works with, and takes it away again.
-func (r *runner) with(ctx context.Context, opts upgrade.Options, do func(*kube.Client, *upgrade.Upgrade, ui.View) error) error {
-	v := r.view()
-	defer v.Close()
-	warn := func(text string) { v.Emit(event.Notice{Time: time.Now(), Warning: true, Text: text}) }
-	client, err := kube.New(r.flags, warn)
-	if err != nil {
-		return err
-	}
-	u := upgrade.New(client, opts, v)
-	defer func() {
-		for _, err := range u.Close(ctx) {
-			warn(err.Error())
-		}
-	}()
-	return do(client, u, v)
 }
 
 // showEtcd writes findings to the talk and the plan to where the data goes, as showPlan does.

@@ -66,7 +66,7 @@ func (e *etcd) restore(ctx context.Context, arg string) error {
 		return err
 	}
 	opts.Command = e.command()
-	return e.with(ctx, opts, func(client *kube.Client, u *upgrade.Upgrade, v ui.View) error {
+	return e.with(ctx, opts, func(ctx context.Context, client *kube.Client, u *upgrade.Upgrade, v ui.View) error {
 		p, err := e.prepare(ctx, func(ctx context.Context) (*upgrade.Prepared, error) { return u.PrepareEtcdRestore(ctx, from) })
 		if p != nil {
 			e.report.Findings, e.report.Plan = p.Findings, p.Plan

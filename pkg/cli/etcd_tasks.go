@@ -50,7 +50,7 @@ func (e *etcd) status(ctx context.Context) error {
 	if err := e.checkAgent(&opts); err != nil {
 		return err
 	}
-	return e.with(ctx, opts, func(_ *kube.Client, u *upgrade.Upgrade, v ui.View) error {
+	return e.with(ctx, opts, func(ctx context.Context, _ *kube.Client, u *upgrade.Upgrade, v ui.View) error {
 		p, err := e.prepare(ctx, u.EtcdStatus)
 		if p == nil {
 			return err
@@ -154,7 +154,7 @@ func (e *etcd) task(ctx context.Context, prepare func(*upgrade.Upgrade) func(con
 	if err != nil {
 		return err
 	}
-	return e.with(ctx, opts, func(_ *kube.Client, u *upgrade.Upgrade, v ui.View) error {
+	return e.with(ctx, opts, func(ctx context.Context, _ *kube.Client, u *upgrade.Upgrade, v ui.View) error {
 		p, err := e.prepare(ctx, prepare(u))
 		if p != nil {
 			e.report.Findings, e.report.Plan = p.Findings, p.Plan

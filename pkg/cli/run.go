@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -67,26 +66,18 @@ func (r *runner) upgrade(ctx context.Context) error {
 	}
 	opts.Saved = saved
 	opts.Command = r.command()
-	v := r.view()
-	defer v.Close()
-	warn := func(text string) { v.Emit(event.Notice{Time: time.Now(), Warning: true, Text: text}) }
-	client, err := kube.New(r.flags, warn)
-	if err != nil {
-		return err
-	}
-	u := upgrade.New(client, opts, v)
-	defer func() {
-		for _, err := range u.Close(ctx) {
-			warn(err.Error())
-		}
-	}()
+	return r.with(ctx, opts, r.observed)
+}
+
+// observed goes on from where the cluster can be asked.
+func (r *runner) observed(ctx context.Context, client *kube.Client, u *upgrade.Upgrade, v ui.View) error {
 	p, err := r.prepare(ctx, u.Prepare)
 	if p != nil {
 		r.report.Findings, r.report.Plan, r.report.Offered, r.report.To = p.Findings, p.Plan, p.Offered, p.To
 	}
 	if p != nil && p.Offered != nil {
 		if err := record.KeepOffered(client.Config.Host, p.Offered); err != nil {
-			warn(err.Error()) // completion does without
+			warn(v, err.Error()) // completion does without
 		}
 	}
 	r.streamPlan()
