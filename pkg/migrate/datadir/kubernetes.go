@@ -62,7 +62,7 @@ func field(message []byte, want protowire.Number) []byte {
 
 // ReadMembers reads only who the members are that a database knows, those that were never started left out.
 func ReadMembers(path string) ([]v2.Member, error) {
-	db, err := read(path, func(db *Database, _ *bolt.DB, tx *bolt.Tx) error { return db.readMembers(tx) })
+	db, err := read(path, 0, func(db *Database, _ *bolt.DB, tx *bolt.Tx) error { return db.readMembers(tx) })
 	if err != nil {
 		return nil, err
 	}
