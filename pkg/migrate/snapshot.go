@@ -58,7 +58,7 @@ func Save(ctx context.Context, o Options, file string) (*Manifest, error) {
 	if _, err := os.Stat(file); err == nil {
 		return nil, refuse("%s is there already", file)
 	}
-	// The log is read while the database is copied: mostly it has nothing that the database has not.
+	// The log is looked at while the database is copied: mostly it has nothing that the database has not.
 	part := file + ".part"
 	defer os.Remove(part)
 	var c *copied
@@ -70,14 +70,18 @@ func Save(ctx context.Context, o Options, file string) (*Manifest, error) {
 		c, err = copyDB(o.Dir, part)
 		return err
 	})
-	info, err := datadir.Outline(o.Dir)
+	info, err := datadir.Settled(o.Dir)
+	settled := info != nil
+	if err == nil && !settled {
+		info, err = datadir.Outline(o.Dir)
+	}
 	if err := cmp.Or(err, copying.Wait()); err != nil {
 		return nil, err
 	}
 	if info.Database == nil {
 		return nil, refuse("etcd %s keeps no database that a snapshot could be made of: migrate it, or copy the directory", info.Version)
 	}
-	if behind(info) {
+	if !settled && behind(info) {
 		m := &migration{Options: o, work: work}
 		if err := m.catchUp(ctx, info); err != nil {
 			return nil, err
@@ -93,10 +97,7 @@ func Save(ctx context.Context, o Options, file string) (*Manifest, error) {
 // behind says whether something is in the log and not in the database: the member was killed. Requests of the v2 API never come there.
 func behind(i *datadir.Info) bool {
 	for _, e := range i.Log.Entries {
-		if e.GetIndex() <= i.Database.ConsistentIndex || len(e.GetData()) == 0 {
-			continue
-		}
-		if r, err := v2.DecodeEntry(e.GetData()); err != nil || r == nil {
+		if e.GetIndex() > i.Database.ConsistentIndex && v2.IsV3(e.GetData()) {
 			return true
 		}
 	}
@@ -297,15 +298,15 @@ func (m *Manifest) sum(file string) error {
 	if info.Size()%512 != sha256.Size {
 		return errors.New("it does not end in a sum: it was cut off, or is a copied database")
 	}
-	h := sha256.New()
-	if _, err := io.CopyN(h, f, info.Size()-sha256.Size); err != nil {
-		return err
-	}
-	last, err := io.ReadAll(f)
+	sum, n, err := tree.Sum(io.LimitReader(f, info.Size()-sha256.Size))
 	if err != nil {
 		return err
 	}
-	have, want := hex.EncodeToString(h.Sum(nil)), hex.EncodeToString(last)
+	last := make([]byte, sha256.Size)
+	if _, err := f.ReadAt(last, n); err != nil {
+		return err
+	}
+	have, want := hex.EncodeToString(sum), hex.EncodeToString(last)
 	if have != want {
 		return fmt.Errorf("its sum is %s, and it says %s", have, want)
 	}

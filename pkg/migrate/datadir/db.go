@@ -11,7 +11,6 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
-	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/server/v3/storage/mvcc"
 	"go.etcd.io/etcd/server/v3/storage/schema"
 	"golang.org/x/sys/unix"
@@ -138,19 +137,19 @@ func (d *Database) readKeys(tx *bolt.Tx) error {
 		if len(k) != 17 && len(k) != 18 {
 			return fmt.Errorf("revision of %d bytes", len(k))
 		}
-		var kv mvccpb.KeyValue
-		if err := proto.Unmarshal(v, &kv); err != nil {
+		kv, err := parseKeyValue(v)
+		if err != nil {
 			return fmt.Errorf("key at revision %x: %w", k, err)
 		}
 		d.Revision = int64(binary.BigEndian.Uint64(k)) //nolint:gosec // as etcd writes it
 		if mvcc.IsTombstone(k) {
-			sum.Remove(string(kv.Key))
+			sum.Remove(string(kv.key))
 			return nil
 		}
-		if string(kv.Key) == systemNamespace {
-			d.Kubernetes = uidOf(kv.Value)
+		if string(kv.key) == systemNamespace {
+			d.Kubernetes = uidOf(kv.value)
 		}
-		sum.Add(string(kv.Key), k, v, kv.Lease != 0)
+		sum.Add(string(kv.key), k, v, kv.lease != 0)
 		return nil
 	})
 	if err != nil {

@@ -12,17 +12,20 @@ import (
 type Sum struct{ live map[string]entry }
 
 type entry struct {
-	rev   string
+	rev   [revision]byte
 	lease bool
 	sum   [sha256.Size]byte
 }
+
+// revision is the length of a key in the database that is no tombstone (bytes).
+const revision = 17
 
 // NewSum is the sum of no keys.
 func NewSum() *Sum { return &Sum{live: map[string]entry{}} }
 
 // Add adds a key, or its newer state, with revision and value as they are in the database.
 func (s *Sum) Add(key string, rev, value []byte, leased bool) {
-	s.live[key] = entry{rev: string(rev), lease: leased, sum: sha256.Sum256(value)}
+	s.live[key] = entry{rev: [revision]byte(rev), lease: leased, sum: sha256.Sum256(value)}
 }
 
 // Remove takes a key out again.
@@ -57,7 +60,7 @@ func (s *Sum) into(d *Database) {
 			parts[p] = sha256.New()
 		}
 		e := s.live[k]
-		line = append(append(line[:0], e.rev...), e.sum[:]...)
+		line = append(append(line[:0], e.rev[:]...), e.sum[:]...)
 		whole.Write(line)
 		parts[p].Write(line)
 		d.Prefixes[p] = Part{Keys: d.Prefixes[p].Keys + 1}

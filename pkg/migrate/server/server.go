@@ -98,7 +98,9 @@ func (s *Server) args(client, peer string) []string {
 		advertise = strings.Join(o.ClientURLs, ",")
 	}
 	args := []string{"--name", o.Name, "--data-dir", o.DataDir, "--listen-client-urls", client, "--advertise-client-urls", advertise,
-		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", o.Name + "=" + peer}
+		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", o.Name + "=" + peer,
+		// Alone, it elects itself, after one to two of these times (ms); by default that is most of its start.
+		"--heartbeat-interval", "10", "--election-timeout", "100"}
 	if minorOf(o.Version) >= 300 {
 		// The data may be larger than the default allows, and the alarm would stay in it.
 		args = append(args, "--quota-backend-bytes", "-1")

@@ -140,6 +140,12 @@ func IsV3Put(data []byte) bool {
 	return found && r == nil && err == nil
 }
 
+// IsV3 says whether the entry asks for something of the v3 API, or of what nobody knows. An empty one asks for nothing.
+func IsV3(data []byte) bool {
+	r, err := DecodeEntry(data)
+	return len(data) > 0 && (r == nil || err != nil)
+}
+
 // longest is what an entry of the v3 API may have before Trim makes it shorter (bytes).
 const longest = 1 << 10
 
