@@ -61,6 +61,9 @@ func newEtcdWith(e *etcd, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			leader last. A member that does not come back is put back as it was. A release is over only when all members agree on version,
 			storage, index, leases and the hash of all keys.
 
+			API servers up to 1.12 may keep their objects by etcd's v2 API. With --allow-downtime they, and all members at once, go over to the v3
+			API at any later release. For a minute or two nobody can use the API then. What a host cannot do is undone.
+
 			The version is a release such as 3.6.11, or a minor such as 3.6, whose best release that is at hand is taken.
 
 			Run the same command again to continue an upgrade that was cut short.`),
@@ -73,6 +76,9 @@ func newEtcdWith(e *etcd, flags *genericclioptions.ConfigFlags) *cobra.Command {
 
 			# Keep a copy of the snapshot on this machine, and take the images from etcd's own registry
 			kubectl upgrade etcd --to 3.6.11 --download . --etcd-image-repository gcr.io/etcd-development/etcd
+
+			# From etcd 2.3 and its v2 API to 3.2
+			kubectl upgrade etcd --to 3.2 --allow-downtime
 
 			# What runs where
 			kubectl upgrade etcd status`),
@@ -131,6 +137,8 @@ func (e *etcd) addEtcd(fs *pflag.FlagSet) {
 	e.addBackup(fs)
 	e.addSkip(fs)
 	fs.StringSliceVar(&e.via, "via", nil, "Releases to pass through, such as 3.5.35. By default the best that is at hand of each minor between.")
+	fs.BoolVar(&e.allowDowntime, "allow-downtime", false, "Allow that nobody can use the API for a minute or two while objects that are kept by etcd's v2 API go over to the v3 API.")
+	fs.BoolVar(&e.dropV2, "drop-v2", false, "Leave behind what etcd's v2 API holds and its v3 API has no place for: users, roles and passwords.")
 	fs.StringVar(&e.repository, "etcd-image-repository", "", "Repository of etcd's images, such as gcr.io/etcd-development/etcd. By default that of the image that runs.")
 }
 

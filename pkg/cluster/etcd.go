@@ -153,6 +153,17 @@ type EtcdClient struct {
 	KeyFile  string `json:"keyFile,omitempty"`
 }
 
+// OnV2 are the nodes whose API servers keep their objects by the v2 API.
+func (e *Etcd) OnV2() []string {
+	var out []string
+	for _, c := range e.Clients {
+		if c.Backend == "etcd2" {
+			out = append(out, c.Node)
+		}
+	}
+	return out
+}
+
 // Member finds a member by its name.
 func (e *Etcd) Member(name string) (EtcdMember, bool) {
 	i := slices.IndexFunc(e.Members, func(m EtcdMember) bool { return m.Name == name })

@@ -186,6 +186,8 @@ type EtcdRestore struct {
 	// RevisionBump moves the revision on by this much, and marks what was before as compacted.
 	RevisionBump uint64 `json:"revisionBump,omitempty"`
 	Owner        string `json:"owner,omitempty"`
+	// Version is the release that is to start on it.
+	Version version.Version `json:"version,omitzero"`
 }
 
 // EtcdRebuild makes the local member anew from a snapshot while every other host does the same with its own. Each goes on by itself from the moment it has
@@ -201,6 +203,28 @@ type EtcdRebuild struct {
 	Peers    []string      `json:"peers,omitempty"`
 	Follow   bool          `json:"follow,omitempty"`
 	Patience time.Duration `json:"patience"`
+	// Convert is set where the snapshot is not there yet, but made of the v2 data of the member that begins.
+	Convert *EtcdConversion `json:"convert,omitempty"`
+}
+
+// EtcdConversion is what EtcdRebuild does besides where it takes a whole cluster from the v2 API's data to the v3 API's. A host that follows ends its API server
+// before it logs EtcdArmed: so that when the last one has begun nobody is left who writes. That one ends its member, migrates, and hands the outcome to the others
+// at its peer URL, where they reach it for certain, and where nobody else listens meanwhile. Restore.Snapshot is where each keeps it, and Restore.SHA256 is empty.
+//
+// A host that cannot do its part runs by its old member, data, program and API server again, and so do all when too few of the new members come to serve.
+type EtcdConversion struct {
+	// Members are the names of all members, and First is the one that does not follow.
+	Members []string `json:"members"`
+	First   string   `json:"first"`
+	// Listen is where the first one hands over, as host and port, and From the peer URL by which the others know it.
+	Listen string `json:"listen"`
+	From   string `json:"from"`
+	// Peer is what members show to each other; its endpoints are not used.
+	Peer EtcdAccess `json:"peer"`
+	// Server is the text of the API server's manifest from then on; empty where no API server runs.
+	Server string `json:"server,omitempty"`
+	// DropV2 allows to leave behind what has no place in the v3 API.
+	DropV2 bool `json:"dropV2,omitempty"`
 }
 
 // EtcdArmed begins the line of EtcdRebuild's log after which it needs nobody any more.

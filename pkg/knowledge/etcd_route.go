@@ -20,6 +20,8 @@ const (
 	Upgrade HopKind = "upgrade"
 	// Downgrade goes to the minor before, by etcd's own API: the cluster is told to, and takes its data back, before the first member is replaced.
 	Downgrade HopKind = "downgrade"
+	// Convert takes data of the v2 API to the v3 API, and all members at once to any later release.
+	Convert HopKind = "convert"
 )
 
 // Hop is one rolling replacement of all members.

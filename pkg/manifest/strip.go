@@ -64,6 +64,12 @@ func stripped(text []byte, edit func(*document, map[string]any) (bool, error)) (
 
 // stripArg takes out the first argument of that name.
 func (d *document) stripArg(want map[string]any, section, name string) (bool, error) {
+	// Before v1beta1 they are of the document itself: apiServerExtraArgs.
+	flat := section + "ExtraArgs"
+	if in := value(d.root, flat); len(arguments(in, name)) > 0 {
+		part, _ := want[flat].(map[string]any)
+		return true, d.stripKey(want, d.root, flat, in, part, in.Content[arguments(in, name)[0].at].Value)
+	}
 	all := arguments(value(value(d.root, section), "extraArgs"), name)
 	if len(all) == 0 {
 		return false, nil

@@ -31,6 +31,16 @@ func TestStripConfiguration(t *testing.T) {
 			lines("kind: ClusterConfiguration"),
 			Strip{Args: map[string][]string{"scheduler": {"port"}}},
 		},
+		"an argument as configurations before v1beta1 have it": {
+			lines("apiServerExtraArgs:", "  storage-backend: etcd2", "  v: \"2\" # kept", "apiVersion: kubeadm.k8s.io/v1alpha3"),
+			lines("apiServerExtraArgs:", "  v: \"2\" # kept", "apiVersion: kubeadm.k8s.io/v1alpha3"),
+			Strip{Args: map[string][]string{"apiServer": {"storage-backend"}}},
+		},
+		"the last argument of those": {
+			lines("apiServerExtraArgs:", "  storage-backend: etcd2", "apiVersion: kubeadm.k8s.io/v1alpha3"),
+			lines("apiVersion: kubeadm.k8s.io/v1alpha3"),
+			Strip{Args: map[string][]string{"apiServer": {"storage-backend"}}},
+		},
 		"an argument that stands twice": {
 			lines("scheduler:", "  extraArgs:", "  - name: v", "    value: \"2\"", "  - name: port", "    value: a", "  - name: port", "    value: b"),
 			lines("scheduler:", "  extraArgs:", "  - name: v", "    value: \"2\""),

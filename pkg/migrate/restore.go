@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/datadir"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/migrate/hops"
 )
 
 // Member says whose directory a snapshot becomes.
@@ -21,7 +23,7 @@ type Member struct {
 
 // RestoreSnapshot makes a new member out of a snapshot, in place of the one that may be there, which is kept. bump moves the revision on
 // and marks everything before as compacted, so that no client takes the past for the present:
-// https://github.com/kubernetes/kubernetes/issues/118501.
+// https://github.com/kubernetes/kubernetes/issues/118501. Options.To is the release that is to start on it; without it that is 3.5 or newer.
 func RestoreSnapshot(o Options, file string, member Member, bump uint64, skipHash bool) (*RolledBack, error) {
 	work, release, err := open(o)
 	if err != nil {
@@ -43,7 +45,7 @@ func RestoreSnapshot(o Options, file string, member Member, bump uint64, skipHas
 	var version string
 	err = work.Prepare(func(to datadir.Dir) error {
 		return m.during("restore", func() (err error) {
-			version, err = restoreChecked(file, to, member, bump, skipHash)
+			version, err = restoreChecked(o.To, file, to, member, bump, skipHash)
 			return err
 		})
 	})
@@ -59,41 +61,80 @@ func RestoreSnapshot(o Options, file string, member Member, bump uint64, skipHas
 
 // restoreChecked looks at what is in the snapshot, too, and returns what version.txt says afterwards. Whatever walks the pages of a
 // database, which is most of etcd's restore, comes after its sum, or else after the one walk that survives a broken one.
-func restoreChecked(file string, to datadir.Dir, member Member, bump uint64, skipHash bool) (string, error) {
+func restoreChecked(release, file string, to datadir.Dir, member Member, bump uint64, skipHash bool) (string, error) {
 	m, err := readManifest(file)
 	if err != nil {
 		return "", err
 	}
+	if err := m.within(release); err != nil {
+		return "", err
+	}
 	var db *datadir.Database
-	look := func() (err error) {
+	var looking errgroup.Group
+	looking.Go(func() (err error) { // it survives a broken one
 		db, err = datadir.ReadDB(file)
 		return err
-	}
+	})
 	if skipHash {
-		if err := look(); err != nil {
-			return "", err
-		}
-		if err := restore(file, to, member, bump); err != nil {
-			return "", err
-		}
+		err = looking.Wait()
 	} else {
-		if err := m.sum(file); err != nil {
-			return "", err
-		}
-		var both errgroup.Group
-		both.Go(look)
-		both.Go(func() error { return restore(file, to, member, bump) })
-		if err := both.Wait(); err != nil {
-			return "", err
-		}
+		err = m.sum(file)
+	}
+	if err == nil {
+		err = restore(file, to, member, bump)
+	}
+	if err := cmp.Or(err, looking.Wait()); err != nil {
+		return "", err
+	}
+	if !skipHash {
 		if err := m.matches(db, db.Keys); err != nil {
 			return "", err
 		}
 	}
-	if db.StorageVersion != "" {
+	switch {
+	case before35(release):
+		return release + "/etcd3", refound(to, release, db)
+	case db.StorageVersion != "":
 		return db.StorageVersion + "/etcd3", nil
 	}
 	return "3.5.0/etcd3", nil // etcdutl writes what is new in it into a database of any age
+}
+
+// before35 says whether a release does not read what etcdutl writes.
+func before35(release string) bool {
+	minor, err := hops.Minor(release)
+	return release != "" && err == nil && hops.Compare(minor, "3.5") < 0
+}
+
+// within refuses a release that is older than the snapshot.
+func (m *Manifest) within(release string) error {
+	if release == "" {
+		return nil
+	}
+	minor, err := hops.Minor(release)
+	if err != nil {
+		return err
+	}
+	if m.Version != "" && hops.Compare(minor, m.Version) < 0 {
+		return refuse("the snapshot is of etcd %s, and %s is older", m.Version, release)
+	}
+	return nil
+}
+
+// refound writes what etcdutl has made in the format of a release before 3.5, with the same cluster and members.
+func refound(dir datadir.Dir, release string, db *datadir.Database) error {
+	if db.StorageVersion != "" {
+		return refuse("the snapshot is of etcd %s, and %s is older", db.StorageVersion, release)
+	}
+	minor, err := hops.Minor(release)
+	if err != nil {
+		return err
+	}
+	info, err := datadir.Outline(dir)
+	if err != nil {
+		return err
+	}
+	return rebase(info, dir, minor)
 }
 
 // restore makes the directory. The sum is not looked at: that was done.

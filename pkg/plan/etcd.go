@@ -165,7 +165,14 @@ func ForEtcd(in EtcdInput) (*Plan, error) {
 	if len(work) == 0 && len(in.Hops) == 0 {
 		p.Path = []version.Version{in.To}
 	}
-	if rest := b.kubeadm(); len(work) > 0 || rest != nil {
+	rest := b.kubeadm()
+	if p.Etcd.Converts() || in.Begun != nil && in.Begun.Etcd != nil && in.Begun.Etcd.Converts() {
+		rest = append(rest, b.backendOut("finish/configuration"))
+	}
+	if p.Etcd.Converts() {
+		p.Etcd.Downtime = "nobody can use the API from the end of the last API server until the new members serve: a minute or two, more with much data; pods go on meanwhile"
+	}
+	if len(work) > 0 || rest != nil {
 		p.Etcd.Changes = b.changes
 		p.Reasons = b.reasons
 		if len(work) > 0 {
@@ -230,6 +237,9 @@ func (b *etcdBuilder) label(i int) string {
 
 // hop replaces each member that is not there yet, one at a time, and ends when all of them agree.
 func (b *etcdBuilder) hop(i int, h knowledge.Hop) ([]Phase, error) {
+	if h.Kind == knowledge.Convert {
+		return b.conversion(h)
+	}
 	id := b.label(i)
 	ph := Phase{ID: id + "/members", Title: "etcd to " + h.To.Bare(), Parallel: 1}
 	members := b.members()
@@ -556,10 +566,12 @@ func (b *etcdBuilder) why() []string {
 			out = append(out, fmt.Sprintf("no better release is at hand on the way to %s, although %s", h.To.Bare(), against))
 		}
 	}
-	switch n := len(b.state); n {
-	case 1:
+	switch n := len(b.state); {
+	case slices.ContainsFunc(b.etcd.Hops, func(h knowledge.Hop) bool { return h.Kind == knowledge.Convert }):
+		out = append(out, "all members begin anew at once, on the same data; what each had before is kept on its host, as a generation in .etcd-migrate")
+	case n == 1:
 		out = append(out, "the only member restarts once per release of the way: the API is away for that time, some seconds each")
-	case 2:
+	case n == 2:
 		out = append(out, "two members have no quorum without either of them: the API is away while one restarts, some seconds each time")
 	default:
 		out = append(out, fmt.Sprintf("one of %d members at a time is down for its restart: the others are a quorum", n))

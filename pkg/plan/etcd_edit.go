@@ -88,16 +88,31 @@ func (e *edited) rewrite(from, to version.Version, settings []knowledge.Arg) []k
 }
 
 func probeAt(address string) (*manifest.HTTPProbe, error) {
-	scheme, rest, _ := strings.Cut(address, "://")
-	host, port := rest, ""
-	if i := strings.LastIndexByte(rest, ':'); i >= 0 {
-		host, port = strings.Trim(rest[:i], "[]"), strings.TrimRight(rest[i+1:], "/")
-	}
+	scheme, _, _ := strings.Cut(address, "://")
+	host, port := splitAddress(address)
 	n, err := strconv.Atoi(port)
 	if err != nil {
 		return nil, fmt.Errorf("read --listen-metrics-urls: %w", err)
 	}
 	return &manifest.HTTPProbe{Host: host, Port: n, Path: "/health", Scheme: strings.ToUpper(scheme)}, nil
+}
+
+// splitAddress gives host and port of a URL such as https://10.0.0.1:2379; an address of IPv6 is without its brackets.
+func splitAddress(url string) (host, port string) {
+	_, rest, _ := strings.Cut(url, "://")
+	rest, _, _ = strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(rest, ':'); i >= 0 && !strings.HasSuffix(rest, "]") {
+		return strings.Trim(rest[:i], "[]"), rest[i+1:]
+	}
+	return strings.Trim(rest, "[]"), ""
+}
+
+// joinAddress is what one listens at.
+func joinAddress(host, port string) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
 }
 
 // EtcdProblem is what is wrong with the settings of a member on the way.

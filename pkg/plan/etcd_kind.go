@@ -19,6 +19,8 @@ const (
 	EtcdBegin Kind = "etcd-begin"
 	// EtcdReturn takes EtcdReturnParams.
 	EtcdReturn Kind = "etcd-return"
+	// EtcdConvert takes EtcdConvertParams.
+	EtcdConvert Kind = "etcd-convert"
 )
 
 // EtcdServesParams: every member and every API server has to answer for Stable without a break; with a Version, every member runs it.
@@ -58,5 +60,11 @@ type EtcdBeginParams struct {
 // the nodes that wait for the first, which is the step's, to begin.
 type EtcdReturnParams struct {
 	First  EtcdBeginParams `json:"first"`
+	Recall []string        `json:"recall,omitempty"`
+}
+
+// EtcdConvertParams: the first host does its part of a conversion. Recall are the nodes that wait for it.
+type EtcdConvertParams struct {
+	Begin  EtcdBeginParams `json:"begin"`
 	Recall []string        `json:"recall,omitempty"`
 }

@@ -226,7 +226,7 @@ func (r *etcdRestore) action(m cluster.EtcdMember) hostaction.EtcdRebuild {
 	a := hostaction.EtcdRebuild{
 		Restore: hostaction.EtcdRestore{
 			Snapshot: r.path(m), SHA256: r.in.Snapshot.SHA256, DataDir: p.DataDir, WALDir: p.WALDir, Name: m.Name,
-			InitialCluster: r.members, Token: r.what.Token, RevisionBump: r.what.Bump, Owner: p.Owner,
+			InitialCluster: r.members, Token: r.what.Token, RevisionBump: r.what.Bump, Owner: p.Owner, Version: v,
 		},
 		Member: hostaction.EtcdReplace{Name: m.Name, Version: v, From: v, Run: p.Run, Access: r.access(m.Node), DataDir: p.DataDir, WALDir: p.WALDir, Wait: replaceWait},
 		Follow: m.Node != r.first, Patience: armed,

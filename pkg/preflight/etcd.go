@@ -20,8 +20,8 @@ type EtcdInput struct {
 	Hops []knowledge.Hop
 	// Nodes are those that have to do with etcd.
 	Nodes []string
-	// Downgrade allows an older target.
-	Downgrade bool
+	// Downgrade allows an older target, and Downtime a while without an API.
+	Downgrade, Downtime bool
 	// Images are the images that were looked for.
 	Images []EtcdImage
 	// Settings are what is wrong with the settings of members on the way.
@@ -54,7 +54,7 @@ func Etcd(in EtcdInput) []Finding {
 	if in.Cluster.Etcd != nil {
 		checks = append(checks, etcdViews, etcdMembers, etcdPlaces, etcdQuorum, etcdRoom, etcdReleases, etcdImages)
 		if !in.To.IsZero() {
-			checks = append(checks, etcdDirection, etcdAuth, etcdData, etcdSettings, etcdKubernetes)
+			checks = append(checks, etcdDirection, etcdAuth, etcdData, etcdSettings, etcdKubernetes, etcdConversion)
 		}
 	}
 	var out []Finding
@@ -469,6 +469,9 @@ func etcdKubernetes(in EtcdInput) []Finding {
 		}
 		seen := map[string]bool{}
 		for _, h := range in.Hops {
+			if h.Kind == knowledge.Convert {
+				continue // the backend goes over with it
+			}
 			for _, p := range knowledge.CheckBackend(v, c.Backend, h.To) {
 				// The API servers would be without etcd as soon as its members are replaced.
 				p.Warning = p.Warning && (p.ID != "v2-api-off" || v2On(in.Cluster.Etcd))

@@ -41,6 +41,17 @@ func TestHealthyEtcdIsNotComplainedOf(t *testing.T) {
 	}
 }
 
+// onV2 has all API servers keep their objects by the v2 API, and the way lead to the v3 API.
+func onV2(in *EtcdInput) {
+	for i := range in.Cluster.Etcd.Clients {
+		in.Cluster.Etcd.Clients[i].Backend = "etcd2"
+	}
+	for i := range in.Cluster.Etcd.Members {
+		in.Cluster.Etcd.Members[i].Version = ver("2.3.8")
+	}
+	in.Hops = []knowledge.Hop{{Kind: knowledge.Convert, From: ver("2.3.8"), To: in.To}}
+}
+
 func TestWhatStandsInTheWayOfEtcd(t *testing.T) {
 	tests := map[string]struct {
 		spoil func(*EtcdInput)
@@ -115,7 +126,20 @@ func TestWhatStandsInTheWayOfEtcd(t *testing.T) {
 				in.Cluster.Nodes[i].StaticPods[0].Version = ver("v1.12.0")
 			}
 			in.Cluster.Etcd.Clients[1].Backend = "etcd2"
-		}, []string{`v2-api-gone error API server on node "cp-2"`, `storage-backend-deprecated warning API server on node "cp-2"`}, "v2 API"},
+		}, []string{`v2-api-gone error API server on node "cp-2"`, `storage-backend-deprecated warning API server on node "cp-2"`, `etcd-half-converted error API server on node cp-2`}, "v2 API"},
+		"the way to the v3 API": {onV2, []string{"etcd-v2-downtime error API server on node cp-1, cp-2, cp-3"}, "--allow-downtime"},
+		"the way to the v3 API from one of its own releases": {func(in *EtcdInput) {
+			onV2(in)
+			in.Downtime = true
+			for i := range in.Cluster.Etcd.Members {
+				in.Cluster.Etcd.Members[i].Version = ver("3.0.17")
+			}
+		}, []string{`etcd-v2-release error etcd member "cp-1"`, `etcd-v2-release error etcd member "cp-2"`, `etcd-v2-release error etcd member "cp-3"`}, "no way back"},
+		"an API server with v2 data and no member beside it": {func(in *EtcdInput) {
+			onV2(in)
+			in.Downtime = true
+			in.Cluster.Etcd.Clients = append(in.Cluster.Etcd.Clients, cluster.EtcdClient{Node: "cp-4", Backend: "etcd2", Servers: in.Cluster.Etcd.Clients[0].Servers})
+		}, []string{`etcd-v2-elsewhere error API server on node "cp-4"`, `etcd-client-unmatched warning API server on node "cp-4"`}, "etcd-migrate"},
 		"a node is not Ready": {func(in *EtcdInput) {
 			in.Cluster.Nodes[2].Ready, in.Cluster.Nodes[2].NotReadyCause = false, "kubelet stopped"
 		},

@@ -26,6 +26,8 @@ func (d Deps) etcd(s plan.Step) (Action, error) {
 		return bind[plan.EtcdBeginParams](d, s, func(b base, p plan.EtcdBeginParams) Action { return etcdBegin{b, p} })
 	case plan.EtcdReturn:
 		return bind[plan.EtcdReturnParams](d, s, func(b base, p plan.EtcdReturnParams) Action { return etcdReturn{b, p} })
+	case plan.EtcdConvert:
+		return bind[plan.EtcdConvertParams](d, s, func(b base, p plan.EtcdConvertParams) Action { return etcdConvert{b, p} })
 	case plan.KubeadmEtcd:
 		return bind[plan.KubeadmEtcdParams](d, s, func(b base, p plan.KubeadmEtcdParams) Action { return kubeadmEtcd{b, p} })
 	}

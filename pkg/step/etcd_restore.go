@@ -174,10 +174,13 @@ func (a etcdReturn) forgotten(ctx context.Context, r Reporter) error {
 	}
 }
 
-func (a etcdReturn) recall(ctx context.Context) error {
+func (a etcdReturn) recall(ctx context.Context) error { return a.base.recall(ctx, a.params.Recall) }
+
+// recall has hosts end what they wait with for another one.
+func (b base) recall(ctx context.Context, nodes []string) error {
 	var errs []error
-	for _, n := range a.params.Recall {
-		errs = append(errs, a.look(ctx, n, "recall-"+n, hostaction.EtcdRecall{}, nil))
+	for _, n := range nodes {
+		errs = append(errs, b.look(ctx, n, "recall-"+n, hostaction.EtcdRecall{}, nil))
 	}
 	return errors.Join(errs...)
 }

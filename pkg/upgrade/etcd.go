@@ -207,7 +207,7 @@ type etcdJudgement struct {
 // judgeEtcd runs preflight over what is known.
 func (u *Upgrade) judgeEtcd(p *Prepared, j etcdJudgement) error {
 	in := preflight.EtcdInput{
-		Cluster: p.Cluster, To: p.To, Hops: j.hops, Nodes: u.opts.Agent.Nodes, Downgrade: u.opts.Etcd.Plan.Downgrade,
+		Cluster: p.Cluster, To: p.To, Hops: j.hops, Nodes: u.opts.Agent.Nodes, Downgrade: u.opts.Etcd.Plan.Downgrade, Downtime: u.opts.Etcd.Plan.AllowDowntime,
 		Images: j.tried, Settings: j.settings, Begun: j.begun,
 	}
 	if e := p.Cluster.Etcd; e != nil {
@@ -278,6 +278,12 @@ func (u *Upgrade) etcdWay(ctx context.Context, p *Prepared, hosts map[string]hos
 		return f.j, err
 	}
 	if p.To.IsZero() {
+		return f.j, nil
+	}
+	if len(p.Cluster.Etcd.OnV2()) > 0 {
+		if from.Less(p.To) && len(f.j.tried) == 0 {
+			f.j.hops = plan.ConvertHop(from, p.To)
+		}
 		return f.j, nil
 	}
 	if err := f.between(ctx, from); err != nil {

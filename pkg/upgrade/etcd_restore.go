@@ -218,17 +218,11 @@ func begun(hosts map[string]hostaction.EtcdHost, s hostaction.Snapshot) *hostact
 
 // Restore executes the plan. The record is on this machine only: that in the cluster would be gone with the rest.
 func (u *Upgrade) Restore(ctx context.Context, p *Prepared, sink event.Sink, stop <-chan struct{}) (engine.Outcome, error) {
-	run := u.describe(p)
-	logs, err := record.OpenLogs(run.ClusterUID, run.ID)
+	logs, journal, err := u.log(u.describe(p))
 	if err != nil {
 		return engine.Outcome{}, err
 	}
 	defer logs.Close()
-	u.notice("the output of host commands is kept in %s", logs.Dir())
-	journal, err := logs.Begin(run, u.warn)
-	if err != nil {
-		return engine.Outcome{}, err
-	}
 	if err := u.makeScratch(); err != nil {
 		journal.Finish(left(engine.Outcome{Err: err}, false))
 		return engine.Outcome{}, err

@@ -25,21 +25,16 @@ var ErrLockLost = record.ErrLost
 // Run executes the plan and tells sink how it goes. Closing stop lets the current step end and starts no other.
 func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-chan struct{}) (engine.Outcome, error) {
 	run := u.describe(p)
-	logs, err := record.OpenLogs(run.ClusterUID, run.ID)
-	if err != nil {
-		return engine.Outcome{}, err
-	}
-	defer logs.Close()
-	u.notice("the output of host commands is kept in %s", logs.Dir())
 	before, err := record.Read(ctx, u.client)
 	if err != nil {
 		return engine.Outcome{}, err
 	}
 	goesOn := before != nil && before.Of() == p.Plan.Kind
-	journal, err := logs.Begin(run, u.warn)
+	logs, journal, err := u.log(run)
 	if err != nil {
 		return engine.Outcome{}, err
 	}
+	defer logs.Close()
 	writer, err := record.Keep(ctx, u.client, u.lock, run, u.warn)
 	if err != nil {
 		journal.Finish(left(engine.Outcome{Err: err}, goesOn))
@@ -52,6 +47,21 @@ func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-
 		u.warn("the record of this run in the cluster is not up to date: %v", err)
 	}
 	return out, nil
+}
+
+// log begins what is kept of a run on this machine.
+func (u *Upgrade) log(run record.Run) (*record.Logs, *record.Journal, error) {
+	logs, err := record.OpenLogs(run.ClusterUID, run.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	u.notice("the output of host commands is kept in %s", logs.Dir())
+	journal, err := logs.Begin(run, u.warn)
+	if err != nil {
+		logs.Close()
+		return nil, nil, err
+	}
+	return logs, journal, nil
 }
 
 // name is that of the run's host actions, by which a later process finds them.

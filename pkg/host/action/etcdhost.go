@@ -76,7 +76,11 @@ func awaitServer(ctx context.Context, env Env) error {
 
 // etcdRebuild waits until the API server serves, and has those start anew that remember what they have read from it.
 func etcdRebuild(ctx context.Context, a hostaction.EtcdRebuild, env Env) (any, error) {
-	if _, err := etcdHost(env).Rebuild(ctx, a); err != nil || a.Member.Run != cluster.EtcdAsPod {
+	served := a.Member.Run == cluster.EtcdAsPod
+	if a.Convert != nil {
+		served = a.Convert.Server != ""
+	}
+	if _, err := etcdHost(env).Rebuild(ctx, a); err != nil || !served {
 		return nil, err
 	}
 	if err := awaitServer(ctx, env); err != nil {

@@ -160,6 +160,19 @@ func (j *agreement) leases(c *ask.Cluster) error {
 	return nil
 }
 
+// sums asks every member for its hash.
+func (j *agreement) sums(ctx context.Context, c *ask.Cluster, revision int64) ([]ask.Hash, error) {
+	sums := make([]ask.Hash, len(c.Members))
+	var g errgroup.Group
+	for i, m := range c.Members {
+		g.Go(func() (err error) {
+			sums[i], err = j.ask.HashKV(ctx, m.Endpoint, revision)
+			return err
+		})
+	}
+	return sums, g.Wait()
+}
+
 // hashes compares all keys at one revision that every member has.
 func (j *agreement) hashes(ctx context.Context, c *ask.Cluster) error {
 	at := uint64(math.MaxInt64)
@@ -170,22 +183,21 @@ func (j *agreement) hashes(ctx context.Context, c *ask.Cluster) error {
 	if j.Version.Less(v33) {
 		return nil
 	}
-	sums := make([]ask.Hash, len(c.Members))
-	var g errgroup.Group
-	for i, m := range c.Members {
-		g.Go(func() (err error) {
-			sums[i], err = j.ask.HashKV(ctx, m.Endpoint, j.out.Revision)
-			return err
-		})
+	sums, err := j.sums(ctx, c, j.out.Revision)
+	if errors.Is(err, ask.ErrCompacted) {
+		// Nothing was written since: then the members are where they were, and can be asked for that.
+		sums, err = j.sums(ctx, c, 0)
 	}
-	if err := g.Wait(); err != nil {
-		if errors.Is(err, ask.ErrUnknown) {
-			return nil
-		}
+	if errors.Is(err, ask.ErrUnknown) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	for i, m := range c.Members {
 		switch {
+		case sums[i].At != sums[0].At && sums[i].Compacted == j.out.Revision:
+			return fmt.Errorf("%s is at revision %d, and %s at %d", m.Name, sums[i].At, c.Members[0].Name, sums[0].At)
 		case sums[i].Compacted != sums[0].Compacted:
 			return fmt.Errorf("%s is compacted at %d, and %s at %d", m.Name, sums[i].Compacted, c.Members[0].Name, sums[0].Compacted)
 		case sums[i].Sum != sums[0].Sum:

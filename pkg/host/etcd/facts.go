@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/ask"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/local"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
@@ -21,7 +22,7 @@ func (h Host) Facts(ctx context.Context, a hostaction.EtcdFacts) (hostaction.Etc
 	if out.Rebuilt, err = h.rebuilt(); err != nil {
 		return out, err
 	}
-	if out.Client, err = local.Server(); err != nil {
+	if out.Client, err = h.server(); err != nil {
 		return out, err
 	}
 	m, err := local.Find(ctx, sd)
@@ -58,6 +59,24 @@ func (h Host) Facts(ctx context.Context, a hostaction.EtcdFacts) (hostaction.Etc
 		m.Data, err = h.Data(ctx, m, ours)
 	}
 	return out, err
+}
+
+// server is what the host's API server is told of etcd, also while ServerStop keeps it away.
+func (h Host) server() (*cluster.EtcdClient, error) {
+	c, err := local.Server()
+	if c != nil || err != nil {
+		return c, err
+	}
+	k := h.kept(stoppedServer)
+	rec, err := k.read()
+	if err != nil || rec == nil {
+		return nil, err
+	}
+	texts, err := k.texts(rec.Files)
+	if err != nil || len(texts) == 0 || texts[0].absent {
+		return nil, err
+	}
+	return local.ServerOf(texts[0].path, texts[0].text)
 }
 
 // serversCluster is the cluster that the host's API server uses; nil where none is there or answers.

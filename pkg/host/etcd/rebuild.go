@@ -27,7 +27,10 @@ type rebuild struct {
 	h    Host
 	a    hostaction.EtcdRebuild
 	want cluster.EtcdIdentity
-	ask  *ask.Client
+	// ask talks to members as a client does, and peers as they do among themselves.
+	ask, peers *ask.Client
+	// restored is set where an earlier try has made the directory already, which is what a conversion begins with on each host.
+	restored bool
 }
 
 // Rebuild makes the local member anew while the other hosts do so with theirs. From its begin on it needs neither the plugin nor an API server.
@@ -44,12 +47,17 @@ func (h Host) Rebuild(ctx context.Context, a hostaction.EtcdRebuild) (any, error
 	if r.ask, err = ask.New(a.Member.Access); err != nil {
 		return nil, err
 	}
+	if r.peers = r.ask; a.Convert != nil {
+		if r.peers, err = ask.New(a.Convert.Peer); err != nil {
+			return nil, err
+		}
+	}
 	again := resumption{dir: units, command: h.Again}
 	already := r.runs(ctx)
 	if already {
 		h.say("%s: %s is of the new cluster already", hostaction.EtcdArmed, a.Member.Name)
 	} else if err := r.begin(ctx, again); err != nil {
-		return nil, err
+		return nil, r.unbegun(ctx, again, err)
 	}
 	if !already {
 		err = r.replace(ctx)
@@ -65,13 +73,20 @@ func (h Host) Rebuild(ctx context.Context, a hostaction.EtcdRebuild) (any, error
 
 // runs tells whether the member that runs is of the new cluster; whether it serves too is to be waited for.
 func (r *rebuild) runs(ctx context.Context) bool {
-	id, err := r.ask.PeerCluster(ctx, r.a.Restore.PeerURL)
+	id, err := r.peers.PeerCluster(ctx, r.a.Restore.PeerURL)
 	return err == nil && id == ask.Hex(r.want.Cluster)
 }
 
 // begin is all before the member ends.
 func (r *rebuild) begin(ctx context.Context, again resumption) error {
-	if err := r.check(); err != nil {
+	check := r.check
+	if r.a.Convert != nil {
+		check = func() error { return r.checkConversion(ctx) }
+	}
+	if err := check(); err != nil {
+		return err
+	}
+	if err := r.close(ctx, again); err != nil {
 		return err
 	}
 	r.h.say("%s: %s", hostaction.EtcdArmed, filepath.Base(r.a.Restore.Snapshot))
@@ -112,19 +127,41 @@ func (r *rebuild) check() error {
 
 // follow waits until another host has begun: with the first member the old cluster still has its quorum, without a second one there is no way back in.
 func (r *rebuild) follow(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.a.Patience, fmt.Errorf("none has in %s: nothing was changed here", r.a.Patience))
-	defer cancel()
-	return r.h.poll(ctx, peerLook, "wait for a peer to be of the new cluster", func(ctx context.Context) error {
-		if _, err := os.Stat(r.h.recall()); err == nil {
-			return final("it was recalled: nothing was changed here")
+	if r.restored {
+		return nil
+	}
+	if r.a.Convert != nil {
+		var err error
+		if r.a.Restore.SHA256, err = r.fetch(ctx); err != nil {
+			return err
 		}
+	}
+	return r.wait(ctx, "wait for a peer to be of the new cluster", func(ctx context.Context) error {
+		var errs []error
 		for _, p := range r.a.Peers {
-			if id, err := r.ask.PeerCluster(ctx, p); err == nil && id == ask.Hex(r.want.Cluster) {
+			id, err := r.peers.PeerCluster(ctx, p)
+			if err == nil && id == ask.Hex(r.want.Cluster) {
 				r.h.say("%s is of the new cluster", p)
 				return nil
 			}
+			if err == nil {
+				err = fmt.Errorf("%s is of cluster %s", p, id)
+			}
+			errs = append(errs, err)
 		}
-		return errors.New("none is")
+		return errors.Join(errs...)
+	})
+}
+
+// wait looks for as long as a peer may take, and until it is recalled.
+func (r *rebuild) wait(ctx context.Context, what string, so func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.a.Patience, fmt.Errorf("not in %s: nothing was changed here", r.a.Patience))
+	defer cancel()
+	return r.h.poll(ctx, peerLook, what, func(ctx context.Context) error {
+		if _, err := os.Stat(r.h.recall()); err == nil {
+			return final("it was recalled: nothing was changed here")
+		}
+		return so(ctx)
 	})
 }
 
@@ -132,24 +169,39 @@ func (r *rebuild) follow(ctx context.Context) error {
 func (r *rebuild) replace(ctx context.Context) error {
 	m := r.a.Member
 	err := r.stop(ctx)
-	if err == nil {
-		_, err = r.h.Restore(ctx, r.a.Restore)
+	if err == nil && !r.restored {
+		err = r.restore(ctx)
 	}
 	// It goes on also when the time is over: a host must not stay without its member.
 	always := context.WithoutCancel(ctx)
-	_, started := r.h.Start(always, hostaction.EtcdStart{Member: m, Alone: true})
-	if err == nil && started == nil {
-		return nil
+	if err != nil && r.a.Convert != nil {
+		return r.back(always, err)
 	}
-	if err != nil {
+	_, started := r.h.Start(always, hostaction.EtcdStart{Member: m, Alone: true})
+	switch {
+	case err == nil && started == nil:
+		return nil
+	case r.a.Convert != nil:
+		return r.back(always, started)
+	case err != nil:
 		err = fmt.Errorf("rebuild etcd member %s: %w\nits data are as they were, and it runs by them", m.Name, err)
 	}
 	return errors.Join(err, started, r.server(always))
 }
 
+func (r *rebuild) restore(ctx context.Context) error {
+	if r.a.Convert != nil && !r.a.Follow {
+		if err := r.convert(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := r.h.Restore(ctx, r.a.Restore)
+	return err
+}
+
 func (r *rebuild) stop(ctx context.Context) error {
 	m := r.a.Member
-	if m.Run == cluster.EtcdAsPod {
+	if r.hasServer() {
 		if _, err := r.h.ServerStop(ctx, hostaction.ServerStop{}); err != nil {
 			return err
 		}
@@ -160,11 +212,19 @@ func (r *rebuild) stop(ctx context.Context) error {
 
 // server lets the kubelet start the API server again.
 func (r *rebuild) server(ctx context.Context) error {
-	if r.a.Member.Run != cluster.EtcdAsPod {
+	if !r.hasServer() {
 		return nil
 	}
-	_, err := r.h.ServerStart(ctx, hostaction.ServerStart{})
+	_, err := r.h.ServerStart(ctx, hostaction.ServerStart{After: r.after()})
 	return err
+}
+
+// hasServer tells whether an API server of this host goes by what the member has.
+func (r *rebuild) hasServer() bool {
+	if c := r.a.Convert; c != nil {
+		return c.Server != ""
+	}
+	return r.a.Member.Run == cluster.EtcdAsPod
 }
 
 // await waits for the member to serve, which takes more than half of the hosts, and lets the API server come in any case.
@@ -175,8 +235,13 @@ func (r *rebuild) await(ctx context.Context) error {
 	}
 	defer end()
 	limit := s.a.Wait
-	s.a.Wait = min(limit, serverHold)
+	if r.a.Convert == nil { // else its API server cannot serve by what a member of before has, and comes when there is a new one
+		s.a.Wait = min(limit, serverHold)
+	}
 	first := s.await(ctx)
+	if first != nil && r.a.Convert != nil && ctx.Err() == nil {
+		return r.back(ctx, first)
+	}
 	if err := r.server(ctx); err != nil {
 		return err
 	}

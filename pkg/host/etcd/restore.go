@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/disk"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/local"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/tool"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
 
@@ -55,7 +56,9 @@ func (h Host) Restore(ctx context.Context, a hostaction.EtcdRestore) (any, error
 	if err := disk.Room(a.DataDir, uint64(info.Size())); err != nil { //nolint:gosec // sizes are positive
 		return nil, fmt.Errorf("restore: %w", err)
 	}
-	r, err := h.tool().Restore(ctx, a.Snapshot, a.DataDir, a.Name, a.PeerURL, strings.Join(a.InitialCluster, ","), a.Token, a.RevisionBump)
+	r, err := h.tool().Restore(ctx, a.Snapshot, a.DataDir, tool.Founding{
+		Name: a.Name, PeerURL: a.PeerURL, Cluster: strings.Join(a.InitialCluster, ","), Token: a.Token, Bump: a.RevisionBump, Release: a.Version,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("restore %s: %w", a.Snapshot, err)
 	}

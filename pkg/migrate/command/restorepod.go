@@ -93,6 +93,9 @@ func (a *app) fromPod(pod *staticpod.Pod, m *migrate.Manifest) (cluster.EtcdIden
 		return cluster.EtcdIdentity{}, fmt.Errorf("%w: %s does not name the member and one peer URL of it", migrate.ErrRefused, a.pod)
 	}
 	a.dataDir, a.member.Name, a.member.PeerURL = pod.HostDataDir, pod.Name, pod.AdvertisePeerURLs[0]
+	if !a.flags.Changed("to") && !pod.Version.IsZero() {
+		a.opts.To = pod.Version.Bare()
+	}
 	if !a.flags.Changed("revision-bump") {
 		a.bump = kubernetesBump
 	}

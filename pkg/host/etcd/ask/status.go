@@ -181,12 +181,17 @@ type Hash struct {
 	Sum uint32
 	// Compacted is the revision before which there is nothing any more: members that differ in it differ in the sum as well.
 	Compacted int64
+	// At is the revision that the member was at.
+	At int64
 }
 
 // ErrUnknown is returned by a release that cannot be asked, and by one that wants a user for the answer.
 var ErrUnknown = errors.New("etcd does not tell")
 
-// HashKV asks a member for the hash of all keys up to a revision. It came with 3.3.
+// ErrCompacted is returned for a revision before which there is nothing any more; up to 3.5 also for the one at which that is so.
+var ErrCompacted = rpctypes.ErrCompacted
+
+// HashKV asks a member for the hash of all keys up to a revision, zero for the one it is at. It came with 3.3.
 func (c *Client) HashKV(ctx context.Context, endpoint string, revision int64) (Hash, error) {
 	v3, err := c.Dial(endpoint)
 	if err != nil {
@@ -199,7 +204,7 @@ func (c *Client) HashKV(ctx context.Context, endpoint string, revision int64) (H
 	h, err := v3.HashKV(ctx, endpoint, revision)
 	switch {
 	case err == nil:
-		return Hash{h.Hash, h.CompactRevision}, nil
+		return Hash{h.Hash, h.CompactRevision, h.Header.GetRevision()}, nil
 	case status.Code(err) == codes.Unimplemented, wantsUser(err):
 		return Hash{}, ErrUnknown
 	}

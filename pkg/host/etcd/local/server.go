@@ -23,6 +23,11 @@ func serverAt(path string) (*cluster.EtcdClient, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read static pod: %w", err)
 	}
+	return ServerOf(path, text)
+}
+
+// ServerOf reads the text of a manifest whose place is at path.
+func ServerOf(path string, text []byte) (*cluster.EtcdClient, error) {
 	pod, err := staticpod.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("read static pod %s: %w", path, err)

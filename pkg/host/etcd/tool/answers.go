@@ -100,11 +100,25 @@ type Restored struct {
 	Kept     int `json:"kept"`
 }
 
+// Founding says who a member that is made of a snapshot will be.
+type Founding struct {
+	Name, PeerURL string
+	// Cluster is every member, as name=url,name=url.
+	Cluster, Token string
+	// Bump moves the revision on; Release is what is to start on it, zero for 3.5 and newer.
+	Bump    uint64
+	Release version.Version
+}
+
 // Restore makes a new member of a snapshot.
-func (t Tool) Restore(ctx context.Context, file, dir, name, peer, cluster, token string, bump uint64) (*Restored, error) {
+func (t Tool) Restore(ctx context.Context, file, dir string, f Founding) (*Restored, error) {
+	args := []string{"snapshot", "restore", file, "--data-dir", dir, "--name", f.Name, "--initial-advertise-peer-urls", f.PeerURL,
+		"--initial-cluster", f.Cluster, "--initial-cluster-token", f.Token, "--revision-bump", strconv.FormatUint(f.Bump, 10)}
+	if !f.Release.IsZero() {
+		args = append(args, "--to", f.Release.Bare())
+	}
 	r := &Restored{}
-	return r, t.run(ctx, r, "snapshot", "restore", file, "--data-dir", dir, "--name", name, "--initial-advertise-peer-urls", peer,
-		"--initial-cluster", cluster, "--initial-cluster-token", token, "--revision-bump", strconv.FormatUint(bump, 10))
+	return r, t.run(ctx, r, args...)
 }
 
 // Rollback puts a generation back.
