@@ -12,6 +12,10 @@ import (
 // followed by the same command. In the end all has to be as after one run.
 func etcdKill(ctx context.Context, e *env) error {
 	fmt.Printf("# the random instants are those of --seed %d\n", e.seed)
+	var err error
+	if e.etcdMigrate, err = e.product.pushEtcdMigrate(ctx, e.root, e.lab, e.hops()); err != nil {
+		return err
+	}
 	c := e.etcdCall("etcd", "--to", e.etcdTarget(), "--yes", "-o", "json")
 	steps, err := e.plannedSteps(ctx, c)
 	if err != nil {

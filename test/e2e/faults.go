@@ -40,7 +40,7 @@ var allFaults = []*fault{
 // faults breaks one thing after another under one upgrade over several minors. Each is survived, or the upgrade stops with a
 // clear reason, and the same command goes on.
 func faults(ctx context.Context, e *env) error {
-	b := &breaker{env: e}
+	b := &breaker{env: e, faults: allFaults}
 	u, err := e.upgradeUnderLoad(ctx, b.run)
 	b.done.Wait()
 	if err != nil || u == nil {
@@ -58,6 +58,7 @@ func faults(ctx context.Context, e *env) error {
 // breaker lets faults happen and keeps how they went.
 type breaker struct {
 	*env
+	faults  []*fault
 	mu      sync.Mutex
 	done    sync.WaitGroup
 	struck  []*struckFault
@@ -117,7 +118,7 @@ func (b *breaker) heard(ctx context.Context, line string) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, f := range allFaults {
+	for _, f := range b.faults {
 		at := f.step.FindStringSubmatch(m[1])
 		if at == nil || b.has(f) {
 			continue
@@ -157,7 +158,7 @@ func (b *breaker) worksOn(ctx context.Context, node, step string) error {
 
 // judge has one check for each fault.
 func (b *breaker) judge() {
-	for _, f := range allFaults {
+	for _, f := range b.faults {
 		b.check(f.name+": survived, or stopped with a reason and continued", func() error {
 			for _, s := range b.struck {
 				if s.fault != f {

@@ -46,6 +46,8 @@ var scenarios = map[string]scenario{
 	"etcd-single":     on("etcd-single", etcdSingle),
 	"etcd-kill":       on("etcd-stacked", etcdKill),
 	"etcd-restore":    on("etcd-stacked", etcdRestore),
+	"etcd-downgrade":  on("etcd-stacked", etcdDowngrade),
+	"etcd-faults":     on("etcd-disk", etcdFaults),
 	"hazards":         on("basic", hazards),
 }
 

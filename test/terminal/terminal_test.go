@@ -196,6 +196,37 @@ func TestInterruptedInTheMiddle(t *testing.T) {
 	inOrder(t, term)
 }
 
+// TestSuspended presses Ctrl-Z while the picture is drawn, works with the shell, and has the run go on in the foreground.
+func TestSuspended(t *testing.T) {
+	program, tree := replayer(t), recorded(t)
+	term := open(t, 80, 24)
+	ctx := t.Context()
+	if err := term.Type(ctx, fmt.Sprintf("clear; %s --speed 40 %s; echo it ended with $?", program, recording)); err != nil {
+		t.Fatal(err)
+	}
+	if err := term.Until(ctx, time.Minute, "the picture", func(screen []string) (bool, error) {
+		return slices.ContainsFunc(screen, func(l string) bool { return strings.HasPrefix(l, tree.Title) }) && len(screen) > 6, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := term.Key(ctx, "C-z"); err != nil {
+		t.Fatal(err)
+	}
+	if err := term.Until(ctx, 10*time.Second, "the prompt", func(screen []string) (bool, error) { return prompt(screen), nil }); err != nil {
+		t.Fatal(err)
+	}
+	inOrder(t, term)
+	if err := term.Type(ctx, "clear; fg; echo then it ended with $?"); err != nil {
+		t.Fatal(err)
+	}
+	if err := term.Until(ctx, 3*time.Minute, "the end of the upgrade", func(screen []string) (bool, error) {
+		return slices.Contains(screen, "then it ended with 0"), tmux.Picture(screen, tree.Title, phases(tree))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	inOrder(t, term)
+}
+
 // TestWithoutATerminal wants plain lines, and no escape sequence in them.
 func TestWithoutATerminal(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), replayer(t), "--speed", "2000", recording)
