@@ -24,6 +24,9 @@ type bill struct {
 
 // byHand does by the runbook what the part before did by the product, on a fresh cluster under the same load, and compares.
 func byHand(ctx context.Context, e *env) error {
+	if e.bills["ours"] == nil {
+		return errors.New("there is nothing to compare with")
+	}
 	if err := e.deployWorkload(ctx); err != nil {
 		return err
 	}

@@ -50,7 +50,14 @@ func (e *env) during(ctx context.Context, name string, keep func(failed bool) bo
 		return err
 	}
 	failedBefore := e.failed
-	err := scenario(ctx, e)
+	// What has only just joined is not Ready yet, and an upgrade does not begin on it.
+	err := poll(ctx, 3*time.Minute, "the control plane to serve", func(ctx context.Context) (bool, error) {
+		err := e.controlPlaneServes(ctx)
+		return err == nil, err
+	})
+	if err == nil {
+		err = scenario(ctx, e)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()
 	failed := err != nil || e.failed > failedBefore

@@ -48,6 +48,7 @@ var scenarios = map[string]scenario{
 	"etcd-restore":    on("etcd-stacked", etcdRestore),
 	"etcd-downgrade":  on("etcd-stacked", etcdDowngrade),
 	"etcd-faults":     on("etcd-disk", etcdFaults),
+	"etcd-v2":         on("etcd2", etcdV2),
 	"hazards":         on("basic", hazards),
 }
 
