@@ -76,7 +76,7 @@ func verb(ctx context.Context, verb string, args []string) error {
 	case "run":
 		return host.Run(ctx, work, *dir, os.Stdout)
 	case "finish":
-		return host.Finish(*dir)
+		return host.Finish(ctx, *dir)
 	case "give":
 		return host.Give(work, *name, *offset, os.Stdout)
 	case "held", "put", "take":

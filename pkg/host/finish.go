@@ -1,23 +1,29 @@
 package host
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	etcdhost "github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
 
 // Finish runs after the unit's main process has ended in whatever way (ExecStopPost=) and leaves a result when that process could not.
 // Only here is it known how it ended; the unit itself is gone the next moment.
-func Finish(dir string) error {
+func Finish(ctx context.Context, dir string) error {
 	s := store(dir)
 	if _, ended, err := s.readResult(); ended || err != nil {
 		return err
 	}
 	// What systemd tells the commands that run after the main process, systemd.exec(5).
-	return interrupted(s, fmt.Sprintf("the agent's process ended without a result: systemd says %q, %s %s",
+	err := interrupted(s, fmt.Sprintf("the agent's process ended without a result: systemd says %q, %s %s",
 		os.Getenv("SERVICE_RESULT"), os.Getenv("EXIT_CODE"), os.Getenv("EXIT_STATUS")))
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return errors.Join(err, etcdhost.Resume(ctx))
 }
 
 // interrupted stores the result of a request that left none.

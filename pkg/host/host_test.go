@@ -55,7 +55,7 @@ func TestRunLeavesAResultWhateverHappens(t *testing.T) {
 	if got.ID != "a/b" || got.Nonce != "n" || !strings.Contains(got.Error, "no-such-kind") || got.Finished.Before(got.Started) {
 		t.Errorf("result = %+v", got)
 	}
-	must(t, Finish(string(s)))
+	must(t, Finish(t.Context(), string(s)))
 	if d := cmp.Diff(got, result(t, s)); d != "" {
 		t.Errorf("finish changed a result: %s", d)
 	}
@@ -111,7 +111,7 @@ func TestFinishSaysHowTheProcessEnded(t *testing.T) {
 		t.Setenv("EXIT_STATUS", "KILL")
 		r := hostaction.Request{ID: "x", Nonce: "n", Kind: "facts"}
 		_, s := newStore(t, r)
-		must(t, Finish(string(s)))
+		must(t, Finish(t.Context(), string(s)))
 		if got := result(t, s); got.Code != code || !strings.Contains(got.Error, word) || !strings.Contains(got.Error, "killed KILL") {
 			t.Errorf("result = %+v", got)
 		}

@@ -216,6 +216,8 @@ type EtcdConversion struct {
 	// Members are the names of all members, and First is the one that does not follow.
 	Members []string `json:"members"`
 	First   string   `json:"first"`
+	// Secret is shown by who fetches the data; it is of one run.
+	Secret string `json:"secret,omitempty"`
 	// Listen is where the first one hands over, as host and port, and From the peer URL by which the others know it.
 	Listen string `json:"listen"`
 	From   string `json:"from"`
@@ -223,8 +225,10 @@ type EtcdConversion struct {
 	Peer EtcdAccess `json:"peer"`
 	// Server is the text of the API server's manifest from then on; empty where no API server runs.
 	Server string `json:"server,omitempty"`
-	// DropV2 allows to leave behind what has no place in the v3 API.
+	// DropV2 allows to leave behind what has no place in the v3 API, and that others than API servers have keys in the v2 API, which they do not find any more.
 	DropV2 bool `json:"dropV2,omitempty"`
+	// Prefixes are where API servers have their keys.
+	Prefixes []string `json:"prefixes,omitempty"`
 }
 
 // EtcdArmed begins the line of EtcdRebuild's log after which it needs nobody any more.

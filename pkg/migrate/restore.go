@@ -121,14 +121,33 @@ func (m *Manifest) within(release string) error {
 	return nil
 }
 
+// CheckRestore finds what would keep RestoreSnapshot from its end, of a snapshot that was examined, before anything is stopped for it.
+func CheckRestore(o Options, file string, m *Manifest) error {
+	if err := m.within(o.To); err != nil {
+		return err
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return needSpace(string(o.Dir), info.Size()+spare/2)
+}
+
 // refound writes what etcdutl has made in the format of a release before 3.5, with the same cluster and members.
 func refound(dir datadir.Dir, release string, db *datadir.Database) error {
-	if db.StorageVersion != "" {
-		return refuse("the snapshot is of etcd %s, and %s is older", db.StorageVersion, release)
-	}
 	minor, err := hops.Minor(release)
 	if err != nil {
 		return err
+	}
+	of := db.StorageVersion
+	if of == "" && db.Term != 0 {
+		of = "3.5" // the first to keep it there
+	}
+	if v, err := hops.Minor(db.ClusterVersion); of == "" && err == nil && hops.Compare(minor, v) < 0 {
+		of = v
+	}
+	if of != "" {
+		return refuse("the snapshot is of etcd %s, and %s is older", of, release)
 	}
 	info, err := datadir.Outline(dir)
 	if err != nil {

@@ -80,6 +80,16 @@ func (c conversion) rank(m cluster.EtcdMember) int {
 	return 1
 }
 
+// prefixes are where API servers have their keys.
+func (c conversion) prefixes() []string {
+	var out []string
+	for _, s := range c.in.Cluster.Etcd.Clients {
+		out = append(out, s.Prefix)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // client is the API server of a node; nil where none is.
 func (c conversion) client(node string) *cluster.EtcdClient {
 	e := c.in.Cluster.Etcd
@@ -92,7 +102,7 @@ func (c conversion) client(node string) *cluster.EtcdClient {
 func (c conversion) phases() ([]Phase, error) {
 	e := c.in.Cluster.Etcd
 	label := c.hop.To.MinorString()
-	arm := Phase{ID: label + "/arm", Title: "End all API servers but one", Parallel: len(e.Members)}
+	arm := Phase{ID: label + "/arm", Title: "End all API servers but one", Parallel: 1}
 	members := Phase{ID: label + "/members", Title: "Every member on the new data", Parallel: len(e.Members), MaxFailures: len(e.Members)}
 	settle := Phase{ID: label + "/settle", Title: "Forget that it was begun", Parallel: 1}
 	var first Step
@@ -103,7 +113,7 @@ func (c conversion) phases() ([]Phase, error) {
 			return nil, err
 		}
 		id := members.ID + "/" + m.Name
-		step := c.host(id+"/rebuild", "member "+m.Name+" serves what was migrated, and its API server goes by it", m.Node, a, rebuildTime)
+		step := c.host(id+"/rebuild", "member "+m.Name+" serves what was migrated, and its API server goes by it", m.Node, a, ConvertTime)
 		settle.Groups = append(settle.Groups, Group{ID: settle.ID + "/" + m.Name, Title: m.Name, Steps: []Step{
 			c.host(settle.ID+"/"+m.Name+"/forget", "forget that it was begun", m.Node, hostaction.EtcdSettle{ClusterID: c.clusterID()}, time.Minute),
 		}})
@@ -114,7 +124,7 @@ func (c conversion) phases() ([]Phase, error) {
 		recall = append(recall, m.Node)
 		members.Groups = append(members.Groups, Group{ID: id, Title: m.Name, Steps: []Step{step}})
 		arm.Groups = append(arm.Groups, Group{ID: arm.ID + "/" + m.Name, Title: m.Name, Steps: []Step{
-			c.step(arm.ID+"/"+m.Name+"/begin", "look whether it can, end its API server, and wait for the data", EtcdBegin, m.Node, EtcdBeginParams{Step: step.ID, Action: a}, true, 10*time.Minute),
+			c.step(arm.ID+"/"+m.Name+"/begin", "look whether it can, end its API server, and wait for the data", EtcdBegin, m.Node, EtcdBeginParams{Step: step.ID, Action: a, Recall: slices.Clone(recall)}, true, 10*time.Minute),
 		}})
 	}
 	a, err := c.action(c.first)
@@ -122,7 +132,7 @@ func (c conversion) phases() ([]Phase, error) {
 		return nil, err
 	}
 	first = c.step(label+"/migrate/"+c.first.Name+"/convert", "end API server and member, migrate its data, hand them to the others, and serve them", EtcdConvert, c.first.Node,
-		EtcdConvertParams{Begin: EtcdBeginParams{Step: first.ID, Action: a}, Recall: recall}, true, rebuildTime)
+		EtcdConvertParams{Begin: EtcdBeginParams{Step: first.ID, Action: a}, Recall: recall}, true, ConvertTime)
 	out := []Phase{{ID: label + "/migrate", Title: "Take the data from the v2 API to the v3 API", Parallel: 1, Groups: []Group{{ID: label + "/migrate/" + c.first.Name, Title: c.first.Name, Steps: []Step{first}}}}}
 	if len(arm.Groups) > 0 {
 		out = append([]Phase{arm}, append(out, members)...)
@@ -151,7 +161,7 @@ func (c conversion) action(m cluster.EtcdMember) (hostaction.EtcdRebuild, error)
 		},
 		Member: replacement(m, c.next[m.Name].EtcdMember, c.hop, c.access(m.Node)),
 		Follow: m.Name != c.first.Name, Patience: armed,
-		Convert: &hostaction.EtcdConversion{First: c.first.Name, From: c.first.PeerURLs[0], Listen: listens(c.first), Peer: peerAccess(m), DropV2: c.etcd.Options.DropV2},
+		Convert: &hostaction.EtcdConversion{First: c.first.Name, From: c.first.PeerURLs[0], Listen: listens(c.first), Peer: peerAccess(m), DropV2: c.etcd.Options.DropV2, Prefixes: c.prefixes()},
 	}
 	for _, o := range c.in.Cluster.Etcd.Members {
 		a.Convert.Members = append(a.Convert.Members, o.Name)
@@ -209,9 +219,22 @@ func peerAccess(m cluster.EtcdMember) hostaction.EtcdAccess {
 // listens is where a member listens for the others.
 func listens(m cluster.EtcdMember) string {
 	for _, text := range []string{setting(m, "listen-peer-urls"), m.PeerURLs[0]} {
-		text, _, _ = strings.Cut(text, ",")
-		if host, port := splitAddress(text); port != "" {
-			return joinAddress(host, port)
+		best := ""
+		for u := range strings.SplitSeq(text, ",") {
+			host, port := splitAddress(u)
+			if port == "" {
+				continue
+			}
+			known, _ := splitAddress(m.PeerURLs[0])
+			if fits := host == known || host == "0.0.0.0" || host == "::"; fits || best == "" {
+				best = joinAddress(host, port)
+				if fits {
+					break
+				}
+			}
+		}
+		if best != "" {
+			return best
 		}
 	}
 	return ""
@@ -223,6 +246,9 @@ func (b *etcdBuilder) backendOut(id string) Step {
 		ConfigMap: "kubeadm-config", Key: "ClusterConfiguration", Strip: manifest.Strip{Args: map[string][]string{"apiServer": {storageBackend}}},
 	}, true, 5*time.Minute)
 }
+
+// ConvertTime is all of a host's part: it waits for the data, and then for another one to begin with them.
+const ConvertTime = 4*armed + 30*time.Minute
 
 // ConvertHop is the way of a cluster whose API servers keep their objects by the v2 API.
 func ConvertHop(from, to version.Version) []knowledge.Hop {

@@ -54,6 +54,8 @@ type EtcdBringParams struct {
 type EtcdBeginParams struct {
 	Step   string                 `json:"step"`
 	Action hostaction.EtcdRebuild `json:"action"`
+	// Recall are the nodes that wait already, and are told when this one cannot.
+	Recall []string `json:"recall,omitempty"`
 }
 
 // EtcdReturnParams: the API server has to answer by what was restored, and the run's lock and agents, of which that knows nothing, are brought back. Recall are

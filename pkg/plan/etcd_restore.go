@@ -39,6 +39,9 @@ type EtcdRestoreInput struct {
 // bump is the least by which the revision moves on: farther than any cluster gets in the time that a snapshot is of use.
 const bump = 1_000_000_000
 
+// RestoreToken begins the token of a cluster that is made by a restore.
+const RestoreToken = "restore-"
+
 // SnapshotPath is where on a host a snapshot lies that was brought there.
 func SnapshotPath(sha256 string) string {
 	return "/var/lib/kubectl-upgrade/bundle/" + sha256 + "/" + SnapshotFile
@@ -89,7 +92,7 @@ type etcdRestore struct {
 // that was left out and comes back must not be taken for one of it.
 func (r *etcdRestore) identify() error {
 	e := r.in.Cluster.Etcd
-	r.what = EtcdRestore{From: r.in.From, Snapshot: r.in.Snapshot, Token: "restore-" + r.in.Snapshot.SHA256[:min(12, len(r.in.Snapshot.SHA256))] + "-" + e.ID}
+	r.what = EtcdRestore{From: r.in.From, Snapshot: r.in.Snapshot, Token: RestoreToken + r.in.Snapshot.SHA256[:min(12, len(r.in.Snapshot.SHA256))] + "-" + e.ID}
 	var revision int64
 	for _, m := range e.Members {
 		for _, u := range m.PeerURLs {

@@ -26,6 +26,8 @@ type EtcdInput struct {
 	Images []EtcdImage
 	// Settings are what is wrong with the settings of members on the way.
 	Settings []EtcdSetting
+	// BackupDir is where on a host snapshots go; empty when none is taken.
+	BackupDir string
 	// Pinned is set when kubeadm's configuration is to name the image.
 	Pinned bool
 	// Begun are members that are down in the middle of their replacement, which goes on first.
@@ -52,7 +54,7 @@ type EtcdSetting struct {
 func Etcd(in EtcdInput) []Finding {
 	checks := []func(EtcdInput) []Finding{etcdNodes, etcdServers}
 	if in.Cluster.Etcd != nil {
-		checks = append(checks, etcdViews, etcdMembers, etcdPlaces, etcdQuorum, etcdRoom, etcdReleases, etcdImages)
+		checks = append(checks, etcdViews, etcdMembers, etcdPlaces, etcdBackup, etcdQuorum, etcdRoom, etcdReleases, etcdImages)
 		if !in.To.IsZero() {
 			checks = append(checks, etcdDirection, etcdAuth, etcdData, etcdSettings, etcdKubernetes, etcdConversion)
 		}

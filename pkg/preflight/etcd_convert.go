@@ -9,6 +9,22 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 )
 
+// etcdBackup wants snapshots outside of what they are of: who wipes a member's data, or restores them, has to keep them.
+func etcdBackup(in EtcdInput) []Finding {
+	return eachMember(in, func(m cluster.EtcdMember) []Finding {
+		if m.Process == nil || in.BackupDir == "" {
+			return nil
+		}
+		for _, dir := range []string{m.Process.DataDir, m.Process.WALDir} {
+			if dir != "" && (in.BackupDir == dir || strings.HasPrefix(in.BackupDir, strings.TrimSuffix(dir, "/")+"/")) {
+				return []Finding{{ID: "etcd-backup-inside", Severity: Error, Object: member(m), Message: fmt.Sprintf("snapshots would go to %s, inside of its data in %s", in.BackupDir, dir),
+					Fix: "name another directory, best on another disk: --backup-dir"}}
+			}
+		}
+		return nil
+	})
+}
+
 // etcdConversion judges the way from the v2 API to the v3 API, on which each host has to do its part by itself.
 func etcdConversion(in EtcdInput) []Finding {
 	e := in.Cluster.Etcd
@@ -26,7 +42,7 @@ func etcdConversion(in EtcdInput) []Finding {
 		}
 		out = append(out, Finding{ID: "etcd-half-converted", Severity: Error, Object: "API server on node " + strings.Join(on, ", "),
 			Message: "it keeps its objects by etcd's v2 API, those on " + strings.Join(others, ", ") + " by the v3 API: they do not see the same objects",
-			Fix:     "remove the etcd members of " + strings.Join(on, ", ") + " from the cluster that the others use, add them anew with empty data directories, and set --storage-backend=etcd3 there"})
+			Fix:     "find out which etcd has more than half of the members: kubectl upgrade etcd status; on the hosts of the other one end API server and member, then remove those members from the one that counts, add them anew with empty data directories, and start the API servers by its backend"})
 	}
 	if !slices.ContainsFunc(in.Hops, func(h knowledge.Hop) bool { return h.Kind == knowledge.Convert }) {
 		return out

@@ -21,7 +21,7 @@ func (etcdConvert) Done(context.Context) (bool, error) { return false, nil }
 // Do recalls the others where the host says that it has failed: its API server is there again then, and tells them so.
 func (a etcdConvert) Do(ctx context.Context, r Reporter) error {
 	p := a.params.Begin
-	err := a.Agents.Do(ctx, a.step.Node, a.Run+"/"+p.Step, p.Action, time.Duration(a.step.Timeout), agent.Follow{Log: r.Log, Waiting: r.Waiting}, nil)
+	err := a.Agents.Do(ctx, a.step.Node, a.Run+"/"+p.Step, a.secretly(p.Action), time.Duration(a.step.Timeout), agent.Follow{Log: r.Log, Waiting: r.Waiting}, nil)
 	if refused, ok := errors.AsType[*agent.ActionError](err); ok {
 		return errors.Join(refused, a.recall(ctx, a.params.Recall))
 	}

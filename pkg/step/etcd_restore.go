@@ -99,7 +99,29 @@ type etcdBegin struct {
 func (a etcdBegin) Done(ctx context.Context) (bool, error) { return a.rebuilt(ctx, a.params.Action) }
 
 func (a etcdBegin) Do(ctx context.Context, r Reporter) error {
-	return a.Agents.Begin(ctx, a.step.Node, a.Run+"/"+a.params.Step, a.params.Action, time.Hour, agent.Follow{Log: r.Log, Waiting: r.Waiting}, hostaction.EtcdArmed)
+	err := a.Agents.Begin(ctx, a.step.Node, a.Run+"/"+a.params.Step, a.secretly(a.params.Action), a.limit(a.params.Action), agent.Follow{Log: r.Log, Waiting: r.Waiting}, hostaction.EtcdArmed)
+	if refused, ok := errors.AsType[*agent.ActionError](err); ok {
+		return errors.Join(refused, a.recall(ctx, a.params.Recall))
+	}
+	return err
+}
+
+// limit is how long a host may be at work with its part.
+func (b base) limit(a hostaction.EtcdRebuild) time.Duration {
+	if a.Convert != nil {
+		return plan.ConvertTime
+	}
+	return time.Hour
+}
+
+// secretly gives hosts that hand data to each other a secret of this run, which is in no plan.
+func (b base) secretly(a hostaction.EtcdRebuild) hostaction.EtcdRebuild {
+	if a.Convert != nil {
+		c := *a.Convert
+		c.Secret = b.Agents.Secret()
+		a.Convert = &c
+	}
+	return a
 }
 
 // etcdRebuild listens to what was begun, or begins it.
@@ -111,7 +133,9 @@ type etcdRebuild struct {
 // Done: the host itself finds out at once, and brings its API server up too if that is what is missing.
 func (etcdRebuild) Done(context.Context) (bool, error) { return false, nil }
 
-func (a etcdRebuild) Do(ctx context.Context, r Reporter) error { return a.host(ctx, r, a.action) }
+func (a etcdRebuild) Do(ctx context.Context, r Reporter) error {
+	return a.host(ctx, r, a.secretly(a.action))
+}
 
 // etcdReturn waits for the API that serves what was restored.
 type etcdReturn struct {

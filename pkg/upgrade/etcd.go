@@ -120,6 +120,15 @@ func (u *Upgrade) lookAtEtcd(ctx context.Context, p *Prepared, purpose string) (
 	if err := u.sendAgents(ctx, p); err != nil {
 		return nil, err
 	}
+	if r := p.Unfinished; r != nil && r.Plan != nil && r.Plan.Etcd != nil && r.Plan.Etcd.Converts() {
+		hosts, err := u.askEtcd(ctx, p)
+		if err == nil {
+			err = u.recallWaiting(ctx, p, hosts)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	if waited, err := u.settle(ctx, p); err != nil {
 		return nil, err
 	} else if waited {
@@ -207,7 +216,7 @@ type etcdJudgement struct {
 // judgeEtcd runs preflight over what is known.
 func (u *Upgrade) judgeEtcd(p *Prepared, j etcdJudgement) error {
 	in := preflight.EtcdInput{
-		Cluster: p.Cluster, To: p.To, Hops: j.hops, Nodes: u.opts.Agent.Nodes, Downgrade: u.opts.Etcd.Plan.Downgrade, Downtime: u.opts.Etcd.Plan.AllowDowntime,
+		Cluster: p.Cluster, To: p.To, Hops: j.hops, Nodes: u.opts.Agent.Nodes, Downgrade: u.opts.Etcd.Plan.Downgrade, Downtime: u.opts.Etcd.Plan.AllowDowntime, BackupDir: u.opts.Etcd.Plan.BackupDir,
 		Images: j.tried, Settings: j.settings, Begun: j.begun,
 	}
 	if e := p.Cluster.Etcd; e != nil {

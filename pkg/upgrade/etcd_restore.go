@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,6 +55,10 @@ func (u *Upgrade) PrepareEtcdRestore(ctx context.Context, from plan.EtcdBackup) 
 func checkFile(from plan.EtcdBackup) error {
 	if from.Node != "" && !path.IsAbs(from.Path) {
 		return fmt.Errorf("%q is no absolute path on node %q", from.Path, from.Node)
+	}
+	if from.Node == "" {
+		_, err := os.Stat(from.Path)
+		return err
 	}
 	return nil
 }
@@ -209,7 +214,7 @@ func fileName(from plan.EtcdBackup) string {
 // begun finds a restore of the same snapshot that hosts have begun and were not told the end of.
 func begun(hosts map[string]hostaction.EtcdHost, s hostaction.Snapshot) *hostaction.EtcdRebuilt {
 	for _, h := range hosts {
-		if b := h.Rebuilt; b != nil && b.SHA256 == s.SHA256 {
+		if b := h.Rebuilt; b != nil && b.SHA256 == s.SHA256 && strings.HasPrefix(b.Token, plan.RestoreToken) {
 			return b
 		}
 	}

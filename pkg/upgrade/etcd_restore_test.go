@@ -27,8 +27,8 @@ func TestSnapshotsLieWhereHostsTakeThemIn(t *testing.T) {
 }
 
 func TestOnlyTheSameSnapshotGoesOn(t *testing.T) {
-	hosts := map[string]hostaction.EtcdHost{"cp-1": {}, "cp-2": {Rebuilt: &hostaction.EtcdRebuilt{SHA256: "a", Token: "t"}}}
-	if b := begun(hosts, hostaction.Snapshot{SHA256: "a"}); b == nil || b.Token != "t" {
+	hosts := map[string]hostaction.EtcdHost{"cp-1": {}, "cp-2": {Rebuilt: &hostaction.EtcdRebuilt{SHA256: "a", Token: plan.RestoreToken + "t"}}}
+	if b := begun(hosts, hostaction.Snapshot{SHA256: "a"}); b == nil || b.Token != plan.RestoreToken+"t" {
 		t.Errorf("what was begun is %+v", b)
 	}
 	if b := begun(hosts, hostaction.Snapshot{SHA256: "b"}); b != nil {

@@ -23,7 +23,7 @@ func conversions(all []*member, to, token string) []hostaction.EtcdRebuild {
 		a.Restore.Snapshot, a.Restore.RevisionBump, a.Restore.Version = filepath.Join(m.dir, "converted", "etcd.db"), 0, v(to)
 		a.Member.From = v("2.3.8")
 		_, listen, _ := strings.Cut(all[0].peer, "://")
-		a.Convert = &hostaction.EtcdConversion{Members: names(all), First: all[0].name, Listen: listen, From: all[0].peer}
+		a.Convert = &hostaction.EtcdConversion{Members: names(all), First: all[0].name, Listen: listen, From: all[0].peer, Secret: "s", Prefixes: []string{"/registry"}}
 	}
 	return out
 }

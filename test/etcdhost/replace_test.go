@@ -129,7 +129,7 @@ func TestReplaceGoesBack(t *testing.T) {
 	if err == nil {
 		t.Fatal("a flag that 3.6 does not know passes")
 	}
-	for _, want := range []string{"m3", "3.6.16 does not serve", "enable-v2", "runs as 3.5.35 again, as before, and is healthy"} {
+	for _, want := range []string{"m3", "wait for etcd 3.6.16 to serve", "enable-v2", "runs as 3.5.35 again, as before, and is healthy"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}

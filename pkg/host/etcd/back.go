@@ -17,7 +17,7 @@ import (
 func (r *replacement) goBack(ctx context.Context, cause error) error {
 	if cause != nil {
 		said := r.run.said(context.WithoutCancel(ctx))
-		reason := fmt.Errorf("replace etcd member %s: %s does not serve: %w\n%s", r.a.Name, r.a.Version.Bare(), cause, said)
+		reason := fmt.Errorf("replace etcd member %s: %w\n%s", r.a.Name, cause, said)
 		if err := r.mayGoBack(ctx); err != nil {
 			return fmt.Errorf("%w\nit is not put back: %w", reason, err)
 		}

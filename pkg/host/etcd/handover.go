@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -24,13 +25,13 @@ import (
 const (
 	handoverPath = "/kubectl-upgrade/snapshot"
 	sumHeader    = "X-Sha256"
-	tokenHeader  = "X-Token"
+	secretHeader = "X-Secret"
 )
 
 // handover is a file that the other hosts fetch.
 type handover struct {
-	path, sum, token string
-	mu               sync.Mutex
+	path, sum, secret string
+	mu                sync.Mutex
 	// waits are the members that have not said yet that they have it whole.
 	waits []string
 	all   chan struct{}
@@ -39,7 +40,7 @@ type handover struct {
 // handOver serves the file until every other member has it.
 func (h Host) handOver(ctx context.Context, a hostaction.EtcdRebuild, s hostaction.Snapshot) error {
 	c := a.Convert
-	o := &handover{path: s.Path, sum: s.SHA256, token: a.Restore.Token, all: make(chan struct{})}
+	o := &handover{path: s.Path, sum: s.SHA256, secret: c.Secret, all: make(chan struct{})}
 	for _, m := range c.Members {
 		if m != c.First {
 			o.waits = append(o.waits, m)
@@ -64,9 +65,17 @@ func (h Host) handOver(ctx context.Context, a hostaction.EtcdRebuild, s hostacti
 	var serving sync.WaitGroup
 	serving.Go(func() { broke <- server.Serve(l) })
 	defer serving.Wait()
-	defer server.Close() // nobody is left who asks
+	defer func() { // the last one that fetched is to hear that it was heard
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), ask.Patience)
+		defer cancel()
+		if server.Shutdown(end) != nil {
+			_ = server.Close()
+		}
+	}()
 	h.say("handing the data over to %s at %s", strings.Join(o.waits, ", "), c.From)
-	ctx, cancel := context.WithTimeout(ctx, a.Patience)
+	// Long before those that have them give up to wait.
+	patience := a.Patience / 3
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	select {
 	case <-o.all:
@@ -76,7 +85,7 @@ func (h Host) handOver(ctx context.Context, a hostaction.EtcdRebuild, s hostacti
 	case <-ctx.Done():
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		return fmt.Errorf("hand the data over: %s have not fetched them in %s", strings.Join(o.waits, ", "), a.Patience)
+		return fmt.Errorf("hand the data over: %s have not fetched them in %s", strings.Join(o.waits, ", "), patience)
 	}
 }
 
@@ -102,11 +111,15 @@ func peerTLS(url string, peer hostaction.EtcdAccess) (*tls.Config, error) {
 
 // ServeHTTP gives the file, and takes note of who has it.
 func (o *handover) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != handoverPath || r.Header.Get(tokenHeader) != o.token {
+	if r.URL.Path != handoverPath || subtle.ConstantTimeCompare([]byte(r.Header.Get(secretHeader)), []byte(o.secret)) != 1 {
 		http.NotFound(w, r)
 		return
 	}
 	if r.Method == http.MethodPut {
+		if r.Header.Get(sumHeader) != o.sum {
+			http.Error(w, "other data", http.StatusConflict)
+			return
+		}
 		o.has(r.URL.Query().Get("member"))
 		return
 	}
@@ -130,7 +143,7 @@ func (r *rebuild) fetch(ctx context.Context) (sum string, err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return "", fmt.Errorf("fetch data: %w", err)
 	}
-	err = r.wait(ctx, "wait for "+c.First+" to hand the data over", func(ctx context.Context) error {
+	err = r.wait(ctx, r.a.Patience, "wait for "+c.First+" to hand the data over", func(ctx context.Context) error {
 		sum, err = r.take(ctx, to)
 		return err
 	})
@@ -142,7 +155,7 @@ func (r *rebuild) fetch(ctx context.Context) (sum string, err error) {
 
 // take fetches the file once, and says so when it is whole and on disk.
 func (r *rebuild) take(ctx context.Context, to string) (sum string, err error) {
-	head := http.Header{tokenHeader: {r.a.Restore.Token}}
+	head := http.Header{secretHeader: {r.a.Convert.Secret}}
 	out, err := os.OpenFile(to+part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return "", fmt.Errorf("fetch data: %w", err)
@@ -157,5 +170,6 @@ func (r *rebuild) take(ctx context.Context, to string) (sum string, err error) {
 	if err := errors.Join(os.Rename(to+part, to), file.SyncDir(filepath.Dir(to))); err != nil {
 		return "", fmt.Errorf("fetch data: %w", err)
 	}
+	head.Set(sumHeader, sum)
 	return sum, r.peers.Put(ctx, r.a.Convert.From+handoverPath+"?member="+r.a.Restore.Name, head)
 }

@@ -31,6 +31,8 @@ type rebuild struct {
 	ask, peers *ask.Client
 	// restored is set where an earlier try has made the directory already, which is what a conversion begins with on each host.
 	restored bool
+	// index is what the member had when nobody was left who writes.
+	index uint64
 }
 
 // Rebuild makes the local member anew while the other hosts do so with theirs. From its begin on it needs neither the plugin nor an API server.
@@ -53,7 +55,7 @@ func (h Host) Rebuild(ctx context.Context, a hostaction.EtcdRebuild) (any, error
 		}
 	}
 	again := resumption{dir: units, command: h.Again}
-	already := r.runs(ctx)
+	already := r.runs(ctx) || r.begun(ctx)
 	if already {
 		h.say("%s: %s is of the new cluster already", hostaction.EtcdArmed, a.Member.Name)
 	} else if err := r.begin(ctx, again); err != nil {
@@ -65,7 +67,7 @@ func (h Host) Rebuild(ctx context.Context, a hostaction.EtcdRebuild) (any, error
 	if err == nil {
 		err = r.await(ctx)
 	}
-	if ctx.Err() != nil { // the host goes down, or the time is over: what is left is done when it starts anew
+	if errors.Is(ctx.Err(), context.Canceled) { // the host goes down: what is left is done when it starts anew
 		return nil, err
 	}
 	return nil, errors.Join(err, again.drop())
@@ -136,7 +138,8 @@ func (r *rebuild) follow(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.wait(ctx, "wait for a peer to be of the new cluster", func(ctx context.Context) error {
+	// Whoever has the data must not give up while another one may still begin with them.
+	return r.wait(ctx, 3*r.a.Patience, "wait for a peer to be of the new cluster", func(ctx context.Context) error {
 		var errs []error
 		for _, p := range r.a.Peers {
 			id, err := r.peers.PeerCluster(ctx, p)
@@ -154,8 +157,8 @@ func (r *rebuild) follow(ctx context.Context) error {
 }
 
 // wait looks for as long as a peer may take, and until it is recalled.
-func (r *rebuild) wait(ctx context.Context, what string, so func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.a.Patience, fmt.Errorf("not in %s: nothing was changed here", r.a.Patience))
+func (r *rebuild) wait(ctx context.Context, limit time.Duration, what string, so func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not in %s: nothing was changed here", limit))
 	defer cancel()
 	return r.h.poll(ctx, peerLook, what, func(ctx context.Context) error {
 		if _, err := os.Stat(r.h.recall()); err == nil {
@@ -168,7 +171,7 @@ func (r *rebuild) wait(ctx context.Context, what string, so func(context.Context
 // replace ends what runs, restores, and starts the member. What it cannot do leaves the member as it was.
 func (r *rebuild) replace(ctx context.Context) error {
 	m := r.a.Member
-	err := r.stop(ctx)
+	err := r.end(ctx)
 	if err == nil && !r.restored {
 		err = r.restore(ctx)
 	}
@@ -199,12 +202,16 @@ func (r *rebuild) restore(ctx context.Context) error {
 	return err
 }
 
-func (r *rebuild) stop(ctx context.Context) error {
+// end ends API server and member.
+func (r *rebuild) end(ctx context.Context) error {
 	m := r.a.Member
 	if r.hasServer() {
 		if _, err := r.h.ServerStop(ctx, hostaction.ServerStop{}); err != nil {
 			return err
 		}
+	}
+	if err := r.whole(ctx); err != nil {
+		return err
 	}
 	_, err := r.h.Stop(ctx, hostaction.EtcdStop{Run: m.Run, Unit: m.Unit, Binary: m.Binary, DataDir: m.DataDir})
 	return err
@@ -239,8 +246,11 @@ func (r *rebuild) await(ctx context.Context) error {
 		s.a.Wait = min(limit, serverHold)
 	}
 	first := s.await(ctx)
-	if first != nil && r.a.Convert != nil && ctx.Err() == nil {
-		return r.back(ctx, first)
+	if first != nil && r.a.Convert != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return first
+		}
+		return r.back(context.WithoutCancel(ctx), first)
 	}
 	if err := r.server(ctx); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -73,4 +74,18 @@ func (r resumption) drop() error {
 		}
 	}
 	return nil
+}
+
+// Resume goes on with what a process of ours has left in its middle on this host, by the unit that would go on after a restart.
+func Resume(ctx context.Context) error {
+	r := resumption{dir: units}
+	if _, err := os.Stat(r.unit()); err != nil {
+		return nil
+	}
+	sd, err := Systemd(ctx)
+	if err != nil {
+		return err
+	}
+	defer sd.Close()
+	return errors.Join(sd.Reload(ctx), sd.StartService(ctx, resumeUnit))
 }

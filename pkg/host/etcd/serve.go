@@ -59,7 +59,7 @@ func caughtUp(ctx context.Context, c *ask.Client, endpoint string, leader ask.Me
 
 // await waits until the member serves, or there is no hope left.
 func (h Host) await(ctx context.Context, r runner, c *ask.Client, endpoints []string, want version.Version, limit time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it does not serve after %s", limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %s", limit))
 	defer cancel()
 	return h.poll(ctx, 2*look, fmt.Sprintf("wait for etcd %s to serve", want.Bare()), func(ctx context.Context) error {
 		if err := r.gaveUp(ctx); err != nil {
@@ -74,7 +74,7 @@ const steady = 5 * time.Second
 
 // awaitAlone waits until the member runs, or serves if it can: it may be the first of those that it needs.
 func (h Host) awaitAlone(ctx context.Context, r runner, c *ask.Client, endpoints []string, want version.Version, limit time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it does not run after %s", limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %s", limit))
 	defer cancel()
 	var since time.Time
 	return h.poll(ctx, 2*look, fmt.Sprintf("wait for etcd %s to run", want.Bare()), func(ctx context.Context) error {

@@ -42,7 +42,7 @@ func (h Host) Start(ctx context.Context, a hostaction.EtcdStart) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	to, err := s.setting()
+	to, err := s.setting(rec)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +109,11 @@ func (s *start) note() (*record, error) {
 	if rec != nil && rec.Stopped == s.stopped.Stopped {
 		return rec, nil
 	}
+	// It was stopped once more in the middle of the same: what is kept is what ran before all of it.
+	if rec != nil && rec.Alone && s.a.From != s.a.Version && rec.Action.From == s.a.From && rec.Action.Version == s.a.Version {
+		rec.Stopped = s.stopped.Stopped
+		return rec, k.write(rec)
+	}
 	if err := s.check(); err != nil {
 		return nil, err
 	}
@@ -162,7 +167,7 @@ func (s *start) check() error {
 }
 
 // setting is what it is started with.
-func (s *start) setting() (setting, error) {
+func (s *start) setting(rec *record) (setting, error) {
 	var to setting
 	for _, f := range s.a.Files {
 		to.files = append(to.files, text{path: f.Path, text: []byte(f.After)})
@@ -185,7 +190,11 @@ func (s *start) setting() (setting, error) {
 			return to, err
 		}
 	}
-	if p := s.stopped.Process; p != nil {
+	p := s.stopped.Process
+	if p == nil { // it did not run any more when it was stopped
+		p = rec.Process
+	}
+	if p != nil {
 		to.process = &keptProcess{Args: s.a.Args, Env: s.a.Env, Dir: p.Dir, Owner: p.Owner, Limit: p.Limit}
 	}
 	return to, nil

@@ -26,7 +26,7 @@ func (h Host) Stop(ctx context.Context, a hostaction.EtcdStop) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.noteStop(k, rec, member, run); err != nil {
+	if err := h.noteStop(ctx, k, rec, member, run); err != nil {
 		return nil, err
 	}
 	if rec, err = k.read(); err != nil {
@@ -43,7 +43,7 @@ func (h Host) Stop(ctx context.Context, a hostaction.EtcdStop) (any, error) {
 }
 
 // noteStop writes down how the member runs, unless a stop that was cut short has.
-func (h Host) noteStop(k kept, rec *record, member hostaction.EtcdReplace, run runner) error {
+func (h Host) noteStop(ctx context.Context, k kept, rec *record, member hostaction.EtcdReplace, run runner) error {
 	var paths []string
 	if member.Run == cluster.EtcdAsPod {
 		_, err := os.Stat(staticpod.Etcd)
@@ -59,7 +59,8 @@ func (h Host) noteStop(k kept, rec *record, member hostaction.EtcdReplace, run r
 	if err != nil {
 		return err
 	}
-	if rec != nil && (now == nil || rec.Process != nil) && member.Run != cluster.EtcdAsPod {
+	// What runs now counts, also where a stop of long ago was never followed by a start.
+	if rec != nil && member.Run != cluster.EtcdAsPod && !run.alive(ctx) {
 		return nil
 	}
 	if err := k.clear(); err != nil {

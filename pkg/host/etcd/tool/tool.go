@@ -37,6 +37,13 @@ func (t Tool) run(ctx context.Context, out any, args ...string) error {
 	fmt.Fprintf(t.Log, "$ etcd-migrate %s\n", strings.Join(args, " "))
 	said, err := proc.Output(ctx, filepath.Join(t.Dir, "etcd-migrate"), args...)
 	if err != nil {
+		var failed struct {
+			Error    string `json:"error"`
+			ExitCode int    `json:"exitCode"`
+		}
+		if json.Unmarshal([]byte(said), &failed) == nil && failed.Error != "" {
+			return fmt.Errorf("etcd-migrate (exit code %d): %s", failed.ExitCode, failed.Error)
+		}
 		return plain(err)
 	}
 	if err := json.Unmarshal([]byte(said), out); err != nil {
@@ -45,7 +52,7 @@ func (t Tool) run(ctx context.Context, out any, args ...string) error {
 	return nil
 }
 
-// plain keeps of a failure what etcd-migrate says at its end: before it, it logs what it does.
+// plain keeps of a failure without an answer what etcd-migrate says at its end: before it, it logs what it does.
 func plain(err error) error {
 	failed, ok := errors.AsType[*proc.Error](err)
 	if !ok {
