@@ -31,6 +31,8 @@ type Agents struct {
 	mu sync.Mutex
 	// begun are the nonces of actions that nobody has listened to until their end.
 	begun map[string]string
+	// secret is empty until somebody asks for it.
+	secret string
 }
 
 // New makes the handle; nothing is sent yet. The waiting function may be nil.
@@ -116,7 +118,7 @@ func refused(err error, format string, args ...any) error {
 // awaitGone waits while an earlier run's namespace is being removed.
 func (a *Agents) awaitGone(ctx context.Context) error {
 	defer a.waiting("")
-	return wait.PollUntilContextTimeout(ctx, poll, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, poll, goneIn, true, func(ctx context.Context) (bool, error) {
 		ns, err := a.client.CoreV1().Namespaces().Get(ctx, Namespace, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return true, nil
@@ -130,19 +132,29 @@ func (a *Agents) awaitGone(ctx context.Context) error {
 		a.waiting(fmt.Sprintf("namespace %q of an earlier run to be gone", Namespace))
 		return false, nil
 	})
+	if wait.Interrupted(err) && ctx.Err() == nil {
+		return fmt.Errorf("send the agent: namespace %q of an earlier run is still being removed after %s, nothing was changed: see what keeps it: kubectl get namespace %s -o yaml",
+			Namespace, goneIn, Namespace)
+	}
+	return err
 }
+
+// goneIn is how long a namespace may take to go.
+const goneIn = 2 * time.Minute
 
 // AwaitReady waits until every one of the nodes has a ready agent, and gives those that had one at the end. When the time
 // is over, or as soon as an image is known not to be had, the error is a RefusedError that names each other node and why.
 func (a *Agents) AwaitReady(ctx context.Context, nodes []string, timeout time.Duration) (reached []string, err error) {
 	defer a.waiting("")
 	var missing []string
+	var last error
 	hopeless := map[string]time.Time{}
 	err = wait.PollUntilContextTimeout(ctx, poll, timeout, true, func(context.Context) (bool, error) {
 		// The time bounds the wait, not a request: one that is cut off by it would be taken for a failure.
 		pods, err := a.pods(ctx)
 		if err != nil {
 			if kube.IsRetryable(err) {
+				last = err
 				return false, nil
 			}
 			return false, err
@@ -181,6 +193,9 @@ func (a *Agents) AwaitReady(ctx context.Context, nodes []string, timeout time.Du
 	})
 	if err == nil || !errors.Is(err, context.DeadlineExceeded) && !wait.Interrupted(err) || ctx.Err() != nil {
 		return reached, err
+	}
+	if len(missing) == 0 {
+		return reached, fmt.Errorf("wait for the agent on %d nodes: the API server did not answer for %s: %w", len(nodes), timeout, last)
 	}
 	return reached, &RefusedError{Reasons: append(missing, a.daemonSetEvents(ctx)...)}
 }
@@ -249,7 +264,14 @@ func notReadyCause(p corev1.Pod) (cause string, pull bool) {
 			return fmt.Sprintf("agent pod %s is not scheduled: %s", p.Name, c.Message), false
 		}
 	}
-	return fmt.Sprintf("agent pod %s is %s", p.Name, strings.ToLower(string(p.Status.Phase))), false
+	switch p.Status.Phase {
+	case corev1.PodRunning:
+		return fmt.Sprintf("agent pod %s runs and is not Ready: its kubelet may not answer", p.Name), false
+	case corev1.PodPending:
+		return fmt.Sprintf("agent pod %s has not started yet: its images may be on their way", p.Name), false
+	default:
+		return fmt.Sprintf("agent pod %s is %s", p.Name, strings.ToLower(string(p.Status.Phase))), false
+	}
 }
 
 // daemonSetEvents gives the DaemonSet's own complaints, such as a webhook that refuses its pods.
@@ -282,7 +304,7 @@ func (a *Agents) Remove(ctx context.Context) error {
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete namespace %q: %w", Namespace, err)
 	}
-	err = wait.PollUntilContextTimeout(ctx, poll, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, poll, goneIn, true, func(ctx context.Context) (bool, error) {
 		_, err := a.client.CoreV1().Namespaces().Get(ctx, Namespace, metav1.GetOptions{})
 		a.waiting(fmt.Sprintf("namespace %q to be gone", Namespace))
 		if err != nil && !apierrors.IsNotFound(err) && !kube.IsRetryableLater(err) {
@@ -336,5 +358,8 @@ func (a *Agents) removePods(ctx context.Context) error {
 	if err != nil && !wait.Interrupted(err) {
 		return fmt.Errorf("list agent pods: %w", err)
 	}
-	return ctx.Err()
+	if ctx.Err() != nil {
+		return fmt.Errorf("remove agent pods: %w", context.Cause(ctx))
+	}
+	return nil
 }

@@ -70,7 +70,7 @@ func TestWhyAnAgentWithInitContainerIsNotReady(t *testing.T) {
 		"the programs' image": {waits("ErrImagePull"), waits("PodInitializing"), `etcd-migrate image "etcd-migrate:1" cannot be pulled: no such host`, true},
 		"the agent's image":   {ended(0), waits("ImagePullBackOff"), `agent image "agent:1" cannot be pulled: no such host`, true},
 		"a full disk":         {ended(1), waits("PodInitializing"), "agent pod a ended with exit code 1: no space left", false},
-		"nothing yet":         {waits("PodInitializing"), waits("PodInitializing"), "agent pod a is pending", false},
+		"nothing yet":         {waits("PodInitializing"), waits("PodInitializing"), "agent pod a has not started yet: its images may be on their way", false},
 	} {
 		cause, pull := notReadyCause(corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Status: corev1.PodStatus{
 			Phase:                 corev1.PodPending,

@@ -65,6 +65,16 @@ func (a *Agents) Begin(ctx context.Context, node, id string, action hostaction.A
 	return a.do(ctx, node, id, action, timeout, f, nil, until)
 }
 
+// Secret is one of this process, for hosts to know each other by.
+func (a *Agents) Secret() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.secret == "" {
+		a.secret = rand.Text()
+	}
+	return a.secret
+}
+
 // nonce is the same for one ID as long as this process lives: an action that Begin has started is not done once more because it ended before Do.
 func (a *Agents) nonce(node, id, until string) string {
 	a.mu.Lock()
@@ -91,7 +101,7 @@ func (a *Agents) do(ctx context.Context, node, id string, action hostaction.Acti
 	}
 	// The host bounds the work; beyond that, an agent which is not heard for this long is given up.
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout+5*time.Minute,
-		fmt.Errorf("no result within %s", timeout+5*time.Minute))
+		fmt.Errorf("no result within %s: it may still run there, and the same command listens to it again", timeout+5*time.Minute))
 	defer cancel()
 	s := &session{agents: a, node: node, req: req, follow: f, heard: time.Now(), until: until}
 	for {
@@ -117,7 +127,11 @@ func (a *Agents) do(ctx context.Context, node, id string, action hostaction.Acti
 		s.say(fmt.Sprintf("agent on node %q: %s", node, kube.Brief(err)))
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s on node %q: %w (last: %w)", req.Kind, node, context.Cause(ctx), err)
+			cause := context.Cause(ctx)
+			if errors.Is(err, cause) {
+				return fmt.Errorf("%s on node %q: %w", req.Kind, node, cause)
+			}
+			return fmt.Errorf("%s on node %q: %w (last: %w)", req.Kind, node, cause, err)
 		case <-time.After(poll):
 		}
 	}
@@ -209,10 +223,28 @@ func (s *session) once(ctx context.Context) (*hostaction.Result, error) {
 	if err == nil {
 		err = errors.New("the stream ended without a result")
 	}
-	if text := strings.TrimSpace(stderr.String()); text != "" {
-		err = fmt.Errorf("%w: %s", err, text)
+	return nil, told(err, stderr.String())
+}
+
+// toldError is what the agent itself says, in place of how the stream ended.
+type toldError struct {
+	text string
+	err  error
+}
+
+func (e *toldError) Error() string { return e.text }
+func (e *toldError) Unwrap() error { return e.err }
+
+// told adds to the error of a stream what the agent has written.
+func told(err error, stderr string) error {
+	text := strings.TrimPrefix(strings.TrimSpace(stderr), "host-agent: ")
+	switch {
+	case text == "":
+		return err
+	case isFatal(err):
+		return &toldError{text, err}
 	}
-	return nil, err
+	return fmt.Errorf("%w: %s", err, text)
 }
 
 // exec runs a command in the agent's pod, over WebSocket where the server speaks it and over SPDY where it does not.
@@ -244,11 +276,11 @@ func (a *Agents) Purge(ctx context.Context, node string) error {
 	}
 	pod, ok := pods[node]
 	if !ok {
-		return fmt.Errorf("purge node %q: no agent pod there", node)
+		return fmt.Errorf("purge node %q: no agent pod is there; what is left in /var/lib/kubectl-upgrade is harmless", node)
 	}
 	var stdout, stderr bytes.Buffer
 	if err := a.exec(ctx, pod, []string{"/host-agent", "purge"}, nil, &stdout, &stderr); err != nil {
-		return fmt.Errorf("purge node %q: %w: %s", node, err, strings.TrimSpace(stderr.String()))
+		return fmt.Errorf("purge node %q: %w; what is left there is harmless", node, told(err, stderr.String()))
 	}
 	return nil
 }

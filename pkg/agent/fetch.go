@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
@@ -105,10 +104,10 @@ func (a *Agents) stream(ctx context.Context, node, name string, offset int64, to
 	defer watchdog.Stop()
 	var stderr bytes.Buffer
 	err = a.exec(ctx, pod, []string{"/host-agent", "give", "--name", name, "--offset", strconv.FormatInt(offset, 10)}, nil, watched{to, watchdog}, &stderr)
-	if text := strings.TrimSpace(stderr.String()); err != nil && text != "" {
-		return fmt.Errorf("%w: %s", err, text)
+	if err != nil {
+		return told(err, stderr.String())
 	}
-	return err
+	return nil
 }
 
 // watched puts off a watchdog with every byte.

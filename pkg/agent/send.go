@@ -40,11 +40,14 @@ func (a *Agents) Held(ctx context.Context, node, digest string, files []hostacti
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	if err := a.exec(ctx, pod, []string{"/host-agent", "held", "--bundle", digest}, bytes.NewReader(append(list, '\n')), &stdout, &stderr); err != nil {
-		return nil, fmt.Errorf("ask node %q for its files: %w: %s", node, err, strings.TrimSpace(stderr.String()))
+		return nil, fmt.Errorf("ask node %q for its files: %w", node, told(err, stderr.String()))
 	}
 	var out []hostaction.Held
-	if err := json.Unmarshal(stdout.Bytes(), &out); err != nil || len(out) != len(files) {
-		return nil, fmt.Errorf("ask node %q for its files: it answers %d of %d: %w", node, len(out), len(files), err)
+	if err := json.Unmarshal(stdout.Bytes(), &out); err != nil {
+		return nil, fmt.Errorf("ask node %q for its files: read its answer: %w", node, err)
+	}
+	if len(out) != len(files) {
+		return nil, fmt.Errorf("ask node %q for its files: it answers for %d of %d", node, len(out), len(files))
 	}
 	return out, nil
 }
@@ -204,7 +207,7 @@ func (a *Agents) CarriedManifest(ctx context.Context, node string) ([]byte, erro
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	if err := a.exec(ctx, pod, []string{"/host-agent", "manifest"}, nil, &stdout, &stderr); err != nil {
-		return nil, fmt.Errorf("ask the agent on node %q for its bundle: %w: %s", node, err, strings.TrimSpace(stderr.String()))
+		return nil, fmt.Errorf("ask the agent on node %q for its bundle: %w", node, told(err, stderr.String()))
 	}
 	return stdout.Bytes(), nil
 }
@@ -217,7 +220,7 @@ func (a *Agents) ready(ctx context.Context, node string) (corev1.Pod, error) {
 	}
 	pod, ok := pods[node]
 	if !ok {
-		return corev1.Pod{}, errors.New("no agent pod there")
+		return corev1.Pod{}, fmt.Errorf("find the agent on node %q: no pod of it is there", node)
 	}
 	if !isReady(pod) {
 		cause, _ := notReadyCause(pod)

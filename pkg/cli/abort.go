@@ -11,6 +11,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/kubectl/pkg/util/templates"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/report"
@@ -53,7 +54,7 @@ func newAbort(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 			# Only show what would be done
 			kubectl upgrade abort --dry-run`),
 		Annotations: reports(abortReport),
-		Args:        cobra.NoArgs,
+		Args:        none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.reported(cmd.Context(), abortReport, a.do)
 		},
@@ -97,11 +98,15 @@ func (a *abort) observed(ctx context.Context, client *kube.Client, u *upgrade.Up
 		return err
 	}
 	outcome, err := u.Abort(ctx, p, v, a.in.Stop)
-	if err != nil {
+	if err != nil && len(outcome.Steps) == 0 {
 		return err
 	}
 	a.report.Steps, a.report.Nodes = outcome.Steps, report.Nodes(outcome.Steps)
-	err = a.ended(outcome)
+	if err != nil {
+		err = &outcomeError{engine.Outcome{Changed: true, Err: fmt.Errorf("forget the upgrade, whose record is still there: %w", err)}}
+	} else {
+		err = a.ended(outcome)
+	}
 	v.Pause(func() { a.tell(ctx, client, p, err) })
 	return err
 }

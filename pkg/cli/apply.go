@@ -39,7 +39,7 @@ func newApply(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 			kubectl upgrade plan --to v1.34.2 --save plan.json
 			kubectl upgrade apply plan.json`),
 		Annotations:       reports(clusterReport),
-		Args:              cobra.ExactArgs(1),
+		Args:              one("file of a plan"),
 		ValidArgsFunction: files("json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.do(cmd.Context(), args[0])

@@ -58,7 +58,7 @@ func newBundle(in Invocation) *cobra.Command {
 
 			# An image in a registry that the nodes reach, together with the agent
 			kubectl upgrade bundle --to v1.34.2 --debs ./debs --push registry.example/upgrade:v1.34.2 --agent-archive host-agent.tar`),
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd.Context()) },
 	}
 	b.add(cmd.Flags())

@@ -52,7 +52,7 @@ func newCheck(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 			# In a pipeline: all findings as JSON
 			kubectl upgrade check --to v1.34.4 -o json`),
 		Annotations: reports(checkReport),
-		Args:        cobra.NoArgs,
+		Args:        none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.reported(cmd.Context(), checkReport, c.do)
 		},
@@ -77,8 +77,8 @@ func (c *checker) checkOptions() (upgrade.Options, error) {
 	if c.to == "" {
 		return o, errors.New("--to is required: the Kubernetes version to check for, such as --to v1.34.4")
 	}
-	if c.output != "" && c.output != "json" {
-		return o, fmt.Errorf("--output: %q is not known: want json", c.output)
+	if err := c.checkOutput(); err != nil {
+		return o, err
 	}
 	if c.hosts {
 		if err := c.checkAgent(&o); err != nil {

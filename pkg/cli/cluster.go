@@ -45,7 +45,7 @@ func newClusterWith(r *runner, flags *genericclioptions.ConfigFlags) *cobra.Comm
 			# Upgrade without asking, and keep a report to look at and one for programs
 			kubectl upgrade cluster --to v1.34.2 --yes --report upgrade.html --report upgrade.json`),
 		Annotations: reports(clusterReport),
-		Args:        cobra.NoArgs,
+		Args:        none,
 		RunE:        func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
 	r.typed = cmd.Flags()
@@ -78,7 +78,7 @@ func newPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command
 			# The plan for a version, to be run later with "kubectl upgrade apply plan.json"
 			kubectl upgrade plan --to v1.34.2 --save plan.json`),
 		Annotations: reports(clusterReport),
-		Args:        cobra.NoArgs,
+		Args:        none,
 		RunE:        func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
 	cmd.Flags().StringVar(&r.to, "to", "", "The Kubernetes version to plan for, such as v1.34.2.")

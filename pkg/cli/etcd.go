@@ -83,7 +83,7 @@ func newEtcdWith(e *etcd, flags *genericclioptions.ConfigFlags) *cobra.Command {
 			# What runs where
 			kubectl upgrade etcd status`),
 		Annotations: reports(etcdReport),
-		Args:        cobra.NoArgs,
+		Args:        none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return e.reported(cmd.Context(), etcdReport, e.do)
 		},
@@ -118,7 +118,7 @@ func newEtcdPlan(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Com
 			# The plan for a release, to be run later with "kubectl upgrade apply plan.json"
 			kubectl upgrade etcd plan --to 3.6 --save plan.json`),
 		Annotations: reports(etcdReport),
-		Args:        cobra.NoArgs,
+		Args:        none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return e.reported(cmd.Context(), etcdReport, e.do)
 		},
@@ -138,7 +138,7 @@ func (e *etcd) addEtcd(fs *pflag.FlagSet) {
 	e.addSkip(fs)
 	fs.StringSliceVar(&e.via, "via", nil, "Releases to pass through, such as 3.5.35. By default the best that is at hand of each minor between.")
 	fs.BoolVar(&e.allowDowntime, "allow-downtime", false, "Allow that nobody can use the API for a minute or two while objects that are kept by etcd's v2 API go over to the v3 API.")
-	fs.BoolVar(&e.dropV2, "drop-v2", false, "Leave behind what etcd's v2 API holds and its v3 API has no place for: users, roles and passwords.")
+	fs.BoolVar(&e.dropV2, "drop-v2", false, "Leave behind what etcd's v2 API holds and its v3 API has no place for: users, roles and passwords; and go on although others than API servers have keys in it.")
 	fs.StringVar(&e.repository, "etcd-image-repository", "", "Repository of etcd's images, such as gcr.io/etcd-development/etcd. By default that of the image that runs.")
 }
 

@@ -43,7 +43,7 @@ func newEtcdRestore(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.
 			# From a snapshot that was downloaded
 			kubectl upgrade etcd restore ./etcd-3.5.35-20260101T120000Z.db`),
 		Annotations: reports(etcdRestoreReport),
-		Args:        cobra.ExactArgs(1),
+		Args:        one("FILE or FILE@NODE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.reported(cmd.Context(), etcdRestoreReport, func(ctx context.Context) error { return e.restore(ctx, args[0]) })
 		},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -28,6 +29,10 @@ func TestWhereASnapshotLies(t *testing.T) {
 // TestRestoreOutOfReach: where nothing answers, the operator is told what to run on each host.
 func TestRestoreOutOfReach(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("etcd.db", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for arg, file := range map[string]string{"/b/etcd 1.db@cp-1": "'/b/etcd 1.db'", "./etcd.db": "/var/lib/etcd-backup/etcd.db"} {
 		stdout, stderr, err := run(t, "etcd", "restore", arg, "--agent-image=x/y:z", "--etcd-migrate-image=x/m:z", "--server=https://127.0.0.1:1")
 		if Code(err) != Blocked {

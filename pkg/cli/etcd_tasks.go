@@ -36,7 +36,7 @@ func newEtcdStatus(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.C
 			# For programs
 			kubectl upgrade etcd status -o json`),
 		Annotations: reports(etcdStatusReport),
-		Args:        cobra.NoArgs,
+		Args:        none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return e.reported(cmd.Context(), etcdStatusReport, e.status)
 		},
@@ -86,7 +86,7 @@ func newEtcdSnapshot(in Invocation, flags *genericclioptions.ConfigFlags) *cobra
 			# A snapshot on the leader's host, and a copy here
 			kubectl upgrade etcd snapshot --download .`),
 		Annotations: reports(etcdSnapshotReport),
-		Args:        cobra.NoArgs,
+		Args:        none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return e.reported(cmd.Context(), etcdSnapshotReport, func(ctx context.Context) error {
 				return e.task(ctx, func(u *upgrade.Upgrade) func(context.Context) (*upgrade.Prepared, error) {
@@ -118,7 +118,7 @@ func newEtcdVerify(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.C
 			# Check one that was downloaded
 			kubectl upgrade etcd verify ./etcd-3.5.35-20260101T120000Z.db`),
 		Annotations: reports(etcdVerifyReport),
-		Args:        cobra.ExactArgs(1),
+		Args:        one("FILE or FILE@NODE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.reported(cmd.Context(), etcdVerifyReport, func(ctx context.Context) error {
 				from, err := fileAt(args[0])
@@ -173,6 +173,10 @@ func (e *etcd) task(ctx context.Context, prepare func(*upgrade.Upgrade) func(con
 		if !e.machine() && e.report.Etcd != nil {
 			v.Pause(func() { report.WriteEtcdDone(e.in.Out, e.report.Etcd) })
 		}
+		if err != nil {
+			e.report.Next = e.command()
+			v.Pause(func() { fmt.Fprintf(e.in.ErrOut, "\netcd is as it was.\nto try again: %s\n", e.report.Next) })
+		}
 		return err
 	})
 }
@@ -197,7 +201,7 @@ func newEtcdDowngradeWith(e *etcd, flags *genericclioptions.ConfigFlags) *cobra.
 			# Back to the best release of 3.5 that is at hand
 			kubectl upgrade etcd downgrade --to 3.5`),
 		Annotations: reports(etcdReport),
-		Args:        cobra.NoArgs,
+		Args:        none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return e.reported(cmd.Context(), etcdReport, e.do)
 		},

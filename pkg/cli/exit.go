@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
@@ -35,13 +36,14 @@ var (
 func Code(err error) int {
 	var outcome *outcomeError
 	var blocked *upgrade.BlockedError
+	var unreported *unreportedError
 	switch {
 	case err == nil:
 		return Done
 	// A lost lock ends the run through its context, as an interrupt does.
 	case !errors.Is(err, upgrade.ErrLockLost) && (errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled)):
 		return Interrupted
-	case errors.As(err, &outcome) && outcome.Changed, errors.Is(err, errPaused):
+	case errors.As(err, &outcome) && outcome.Changed, errors.Is(err, errPaused), errors.As(err, &unreported) && unreported.changed:
 		return Stopped
 	case errors.As(err, &blocked):
 		return Blocked
@@ -79,3 +81,16 @@ type outcomeError struct{ engine.Outcome }
 
 func (e *outcomeError) Error() string { return e.Err.Error() }
 func (e *outcomeError) Unwrap() error { return e.Err }
+
+// unreportedError is a command that came to its end, and a report of it that could not be written.
+type unreportedError struct {
+	cause   error
+	result  string
+	code    int
+	changed bool
+}
+
+func (e *unreportedError) Error() string {
+	return fmt.Sprintf("%v (only the report is missing: the command itself ended as %q, exit code %d)", e.cause, e.result, e.code)
+}
+func (e *unreportedError) Unwrap() error { return e.cause }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -60,4 +61,25 @@ func (r *runner) wants(args []string) bool {
 		r.output = "yaml"
 	}
 	return r.machine()
+}
+
+// one wants a single word.
+func one(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return fmt.Errorf("%s: want one %s, got %d words: see %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath())
+	}
+}
+
+// none wants no word. A command that has others below it takes one for the name of such.
+func none(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasSubCommands():
+		return fmt.Errorf("unknown command %q for %q: see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
+	}
+	return fmt.Errorf("%s takes no word %q: a version goes with --to; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
 }

@@ -74,8 +74,9 @@ func (r *runner) reported(ctx context.Context, kind string, do func(context.Cont
 	if err != nil {
 		r.report.Error = err.Error()
 	}
+	r.report.Findings = report.Explained(r.report.Findings)
 	if writeErr := r.write(); writeErr != nil {
-		return errors.Join(err, writeErr)
+		return errors.Join(err, &unreportedError{writeErr, r.report.Result, r.report.ExitCode, len(r.report.Steps) > 0})
 	}
 	return err
 }

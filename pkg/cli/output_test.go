@@ -83,7 +83,7 @@ func TestBadOutput(t *testing.T) {
 		"a report nowhere":    {[]string{"plan", image, "--report", "/does/not/exist/r.md"}, []string{"--report", "/does/not/exist"}},
 		"a plan nowhere":      {[]string{"plan", image, "--save", "/does/not/exist/p.json"}, []string{"--save", "/does/not/exist"}},
 		"an unknown output":   {[]string{"plan", image, "-o", "xml"}, []string{"--output", "xml"}},
-		"apply nothing":       {[]string{"apply"}, []string{"arg"}},
+		"apply nothing":       {[]string{"apply"}, []string{"want one file of a plan", "--help"}},
 		"apply no file":       {[]string{"apply", "/does/not/exist"}, []string{"/does/not/exist"}},
 		"apply what is none":  {[]string{"apply", os.Args[0]}, []string{"not JSON"}},
 		"explain the unknown": {[]string{"explain", "pdb"}, []string{`"pdb"`, "pdb-never"}},

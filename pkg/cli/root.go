@@ -35,7 +35,7 @@ func NewRoot(in Invocation) *cobra.Command {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Run:               func(cmd *cobra.Command, _ []string) { _ = cmd.Help() },
-		Args:              cobra.NoArgs,
+		Args:              none,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(in, cmd, err) })
 	flags.AddFlags(root.PersistentFlags())

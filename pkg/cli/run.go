@@ -236,6 +236,11 @@ func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outc
 	for _, row := range r.report.Explanations {
 		fmt.Fprintf(w, "\n%s says of this: %s\n  fix: %s\n  see: %s\n", row.ID, row.Cause, row.Fix, row.Source)
 	}
+	if errors.Is(o.Err, upgrade.ErrLockLost) {
+		r.report.Next = "kubectl upgrade status"
+		fmt.Fprintf(w, "\nanother run may be at work on this cluster: look first: %s\n", r.report.Next)
+		return
+	}
 	fmt.Fprintf(w, "\nto go on:   %s\nto give up: kubectl upgrade abort (see docs/undo.md)\n", r.report.Next)
 }
 

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/kubectl/pkg/util/templates"
@@ -48,7 +50,7 @@ func newStatus(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comma
 
 			# One JSON document for every change
 			kubectl upgrade status --watch -o json`),
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.do(cmd.Context()) },
 	}
 	cmd.Flags().BoolVarP(&s.watch, "watch", "w", false, "Follow the upgrade until it ends, or until Ctrl-C.")
@@ -69,6 +71,9 @@ func (s *status) do(ctx context.Context) error {
 		return err
 	}
 	now, err := s.look(ctx)
+	if apierrors.IsForbidden(err) || errors.Is(err, record.ErrBroken) {
+		return err
+	}
 	if err != nil {
 		return kube.ExplainConnection(s.client.Config, err)
 	}

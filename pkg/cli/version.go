@@ -13,7 +13,7 @@ func newVersion(in Invocation) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version of this plugin",
 		Long:  "Print the version of this plugin and of the agent image that belongs to it.",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(in.Out, buildinfo.Version())
 			return err

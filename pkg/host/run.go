@@ -16,8 +16,10 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
 
-// errTimeout is the cause of a context that ran out of the request's time.
-var errTimeout = errors.New("the time of the request is over")
+// timeoutError is the cause of a context that ran out of the request's time.
+type timeoutError struct{ limit time.Duration }
+
+func (e timeoutError) Error() string { return fmt.Sprintf("not done within %s: it was ended", e.limit) }
 
 // Run is what the transient unit executes: it runs the request of dir and leaves log and result there. The log also goes to journal.
 // An error of the action is part of the result; the returned error means that there is none.
@@ -59,7 +61,7 @@ func perform(ctx context.Context, r hostaction.Request, env action.Env) (any, er
 	if !ok {
 		return nil, fmt.Errorf("run action %s: this agent does not know it", r.Kind)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit(r), errTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit(r), timeoutError{limit(r)})
 	defer cancel()
 	if r.Changes {
 		unlock, err := file.Lock(ctx, env.Work.Changes(), r.ID, func(other string) {
@@ -76,10 +78,10 @@ func perform(ctx context.Context, r hostaction.Request, env action.Env) (any, er
 
 // coded tells an action that ran out of time, and one whose unit was stopped, from one that failed of itself.
 func coded(ctx context.Context, err error) error {
-	switch {
-	case err == nil || ctx.Err() == nil || fault.Code(err) != "":
+	if err == nil || ctx.Err() == nil || fault.Code(err) != "" {
 		return err
-	case errors.Is(context.Cause(ctx), errTimeout):
+	}
+	if _, ok := errors.AsType[timeoutError](context.Cause(ctx)); ok {
 		return fault.New(hostaction.CodeTimeout, "%w", err)
 	}
 	return fault.New(hostaction.CodeInterrupted, "%w", err)

@@ -69,15 +69,19 @@ func ExplainConnection(config *rest.Config, err error) error {
 		return fmt.Errorf("connect to %s: the server's certificate expired at %s: renew it on the control-plane nodes with \"kubeadm certs renew all\"",
 			config.Host, invalid.Cert.NotAfter.UTC().Format(time.RFC3339))
 	case errors.As(err, &authority), errors.As(err, &certErr):
-		return fmt.Errorf("connect to %s: the server's certificate is not trusted by this kubeconfig: %w", config.Host, err)
+		return fmt.Errorf("connect to %s: the server's certificate is not trusted by this kubeconfig: %s", config.Host, Brief(err))
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("connect to %s: the credentials of this kubeconfig are refused: %w", config.Host, err)
 	case errors.As(err, &dns):
-		return fmt.Errorf("connect to %s: the name does not resolve: %w", config.Host, err)
+		return fmt.Errorf("connect to %s: the name does not resolve: %s", config.Host, Brief(err))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("connect to %s: nothing listens there (connection refused): is this the right context, is the API server up?", config.Host)
 	}
-	return fmt.Errorf("connect to %s: %w", config.Host, err)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return &connectError{fmt.Sprintf("connect to %s: no answer within %s: is this the right context, are network and VPN up, does the load balancer reach an API server?", config.Host, requestTimeout), err}
+	}
+	return &connectError{fmt.Sprintf("connect to %s: %s", config.Host, Brief(err)), err}
 }
 
 // clientCertificateExpiry reads when the client certificate of a config ends.
@@ -96,3 +100,12 @@ func clientCertificateExpiry(config *rest.Config) (time.Time, string, bool) {
 	}
 	return leaf.NotAfter, leaf.Subject.CommonName, true
 }
+
+// connectError says more shortly what its cause says with the address once more.
+type connectError struct {
+	text string
+	err  error
+}
+
+func (e *connectError) Error() string { return e.text }
+func (e *connectError) Unwrap() error { return e.err }

@@ -22,7 +22,7 @@ func convert(i *datadir.Info, dir datadir.Dir, minor string, now time.Time, prog
 	}
 	revision := i.V2.Index
 	if revision > math.MaxInt64 || revision == 0 {
-		return nil, fmt.Errorf("convert: index %d of the v2 store cannot become a revision", revision)
+		return nil, fmt.Errorf("index %d of the v2 store cannot become a revision", revision)
 	}
 	if i.State.Synced.After(now) {
 		// The leader's clock was a little ahead of this one.
@@ -36,10 +36,10 @@ func convert(i *datadir.Info, dir datadir.Dir, minor string, now time.Time, prog
 		progress(done)
 	}
 	if err := v3dir.CreateDB(dir.DB(), keys, leases, int64(revision), written); err != nil {
-		return nil, fmt.Errorf("convert: %w", err)
+		return nil, err
 	}
 	if err := v3dir.Write(dir.Member(), spec); err != nil {
-		return nil, fmt.Errorf("convert: %w", err)
+		return nil, err
 	}
 	return sum.Database(int64(revision), len(leases)), nil
 }

@@ -179,15 +179,18 @@ func (m *migration) run(ctx context.Context, info *datadir.Info, versionText str
 		return err
 	}
 	if err := m.work.Prepare(func(datadir.Dir) error { return m.prepare(ctx, info) }); err != nil {
-		return err
+		return fmt.Errorf("%w\n%s is as it was", err, m.Dir)
 	}
 	n, err := m.work.Commit(versionText, info.VersionFile)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w\nthe new member was being put in place: the same command again ends that", err)
 	}
 	m.result.Generation = n
 	m.Log.Info("swapped", zap.Int("original-kept-as-generation", n))
-	return m.work.Prune(max(m.Keep, 1))
+	if err := m.work.Prune(max(m.Keep, 1)); err != nil {
+		m.Log.Warn("an old member could not be removed; the migration is done", zap.Error(err))
+	}
+	return nil
 }
 
 // prepare makes the new member beside the old one.
@@ -206,7 +209,7 @@ func (m *migration) prepare(ctx context.Context, info *datadir.Info) error {
 		began := time.Now()
 		m.Log.Info("step", zap.String("kind", string(s.Kind)), zap.String("etcd", max(s.Etcd, s.Minor)))
 		if err := m.during(string(s.Kind), func() error { return m.step(ctx, s, info) }); err != nil {
-			return fmt.Errorf("%s %s: %w", s.Kind, max(s.Etcd, s.Minor), err)
+			return fmt.Errorf("%s: %w", s.Kind, err)
 		}
 		m.result.Steps = append(m.result.Steps, Timing{Step: s, Duration: time.Since(began)})
 		if err := m.refer(s); err != nil {
@@ -252,7 +255,7 @@ func rebase(i *datadir.Info, dir datadir.Dir, minor string) error {
 }
 
 func (m *migration) serve(ctx context.Context, s Step, dir datadir.Dir, info *datadir.Info, alone bool) error {
-	ctx, cancel := context.WithTimeout(ctx, m.Timeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, m.Timeout, fmt.Errorf("not within %s (--timeout)", m.Timeout))
 	defer cancel()
 	o := server.Options{Binary: s.Binary, Version: s.Etcd, DataDir: string(dir), Name: "default", ForceNewCluster: alone, Extra: m.ServerArgs, Log: m.ServerLog}
 	for _, member := range info.Members() {

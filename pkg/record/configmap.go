@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -89,6 +90,13 @@ func size(cm *corev1.ConfigMap) int {
 	return n
 }
 
+// ErrBroken marks a record that somebody has changed.
+var ErrBroken = errors.New("it was changed by hand, or cut off")
+
+func broken(part string, err error) error {
+	return fmt.Errorf("read record kube-system/%[1]s: %[2]s: %[3]w (%[4]w): kubectl -n kube-system delete configmap %[1]s forgets the upgrade, and the same command then plans anew", runName, part, ErrBroken, err)
+}
+
 // readConfigMap reads what configMap wrote. Fields that a later release added are passed by.
 func readConfigMap(cm *corev1.ConfigMap) (*Run, error) {
 	d := cm.Data
@@ -97,13 +105,13 @@ func readConfigMap(cm *corev1.ConfigMap) (*Run, error) {
 	r.From, _ = version.Parse(d["from"])
 	r.To, _ = version.Parse(d["to"])
 	if err := yaml.Unmarshal([]byte(d["steps"]), &r.Steps); err != nil {
-		return nil, fmt.Errorf("read record of run: steps: %w", err)
+		return nil, broken("steps", err)
 	}
 	if err := unpack(cm.BinaryData[planKey], &r.Plan); err != nil {
-		return nil, fmt.Errorf("read record of run: %s: %w", planKey, err)
+		return nil, broken(planKey, err)
 	}
 	if err := unpack(cm.BinaryData[journalKey], &r.Journal); err != nil {
-		return nil, fmt.Errorf("read record of run: %s: %w", journalKey, err)
+		return nil, broken(journalKey, err)
 	}
 	return r, nil
 }

@@ -42,8 +42,8 @@ type HeldError struct {
 }
 
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("another run holds the lock: %s, %q since %s, last heartbeat %s: wait for it, or if it is dead, run the command again %s after its last heartbeat",
-		e.Holder, e.Purpose, e.Acquired.Local().Format(time.TimeOnly), e.Renewed.Local().Format(time.TimeOnly), expiry)
+	return fmt.Sprintf("another run holds the lock, and nothing was changed: %s, %q since %s, last heartbeat %s: see kubectl upgrade status; wait for it, or, if it is dead, run the command again %s after that heartbeat",
+		e.Holder, e.Purpose, e.Acquired.Local().Format(time.DateTime), e.Renewed.Local().Format(time.DateTime), expiry)
 }
 
 // Lock is a held lock. It is a ConfigMap, because a Lease is not known to servers before 1.14.

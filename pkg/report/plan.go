@@ -5,11 +5,13 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"k8s.io/cli-runtime/pkg/printers"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/explain"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 )
@@ -153,10 +155,21 @@ func stops(s plan.NodeSummary) string {
 	return b.String()
 }
 
+// Explained gives each finding the fix and the source that is known of it, where it has none of its own.
+func Explained(fs []preflight.Finding) []preflight.Finding {
+	out := slices.Clone(fs)
+	for i, f := range out {
+		if rows := explain.Find(f.ID); len(rows) > 0 {
+			out[i].Fix, out[i].Link = cmp.Or(f.Fix, rows[0].Fix), cmp.Or(f.Link, rows[0].Source)
+		}
+	}
+	return out
+}
+
 // Findings writes what preflight found, each with what to do about it.
 func Findings(w io.Writer, fs []preflight.Finding) {
 	shown := "" // findings that are mended together have the same diff
-	for _, f := range fs {
+	for _, f := range Explained(fs) {
 		object := ""
 		if f.Object != "" {
 			object = f.Object + ": "

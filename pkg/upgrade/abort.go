@@ -47,8 +47,8 @@ func (u *Upgrade) prepareAbort(ctx context.Context, back []string) (*Prepared, e
 		}
 	}
 	if err := u.takeLock(ctx, p, purpose); err != nil {
-		if held, ok := errors.AsType[*record.HeldError](err); ok {
-			return nil, fmt.Errorf("give up the upgrade: it goes on: stop %s with Ctrl-C first: %w", held.Holder, err)
+		if _, ok := errors.AsType[*record.HeldError](err); ok {
+			return nil, fmt.Errorf("give up the upgrade: end the run that is at work with Ctrl-C first: %w", err)
 		}
 		return nil, err
 	}
@@ -75,8 +75,8 @@ func (u *Upgrade) prepareAbortEtcd(ctx context.Context, p *Prepared, back []stri
 	}
 	u.opts.Agent.Nodes = observe.EtcdNodes(p.Cluster)
 	if err := u.takeLock(ctx, p, "give up the upgrade of etcd to "+p.To.Bare()); err != nil {
-		if held, ok := errors.AsType[*record.HeldError](err); ok {
-			return nil, fmt.Errorf("give up the upgrade of etcd: it goes on: stop %s with Ctrl-C first: %w", held.Holder, err)
+		if _, ok := errors.AsType[*record.HeldError](err); ok {
+			return nil, fmt.Errorf("give up the upgrade of etcd: end the run that is at work with Ctrl-C first: %w", err)
 		}
 		return nil, err
 	}

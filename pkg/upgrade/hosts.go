@@ -44,7 +44,8 @@ func (u *Upgrade) sendAgents(ctx context.Context, p *Prepared) error {
 	var fs []preflight.Finding
 	for _, r := range refused.Reasons {
 		fs = append(fs, preflight.Finding{ID: "agent-refused", Severity: preflight.Error, Object: "agent", Message: r,
-			Fix: "let privileged pods run in namespace " + agent.Namespace + " and make the image available: " + u.imageFlags()})
+			Fix: "let privileged pods run in namespace " + agent.Namespace + " and make the image available: " + u.imageFlags() +
+				"; if it only needs longer: --agent-timeout; to look at it: --keep-agent, and kubectl -n " + agent.Namespace + " describe pods"})
 	}
 	return p.block(fs...)
 }

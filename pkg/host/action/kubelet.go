@@ -2,7 +2,6 @@ package action
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -76,20 +75,20 @@ func kubeletOf(ctx context.Context, pid uint32) version.Version {
 }
 
 func waitKubelet(ctx context.Context, sd *systemd.Conn, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, kubeletWait)
+	ctx, cancel := context.WithTimeoutCause(ctx, kubeletWait, fmt.Errorf("not within %s", kubeletWait))
 	defer cancel()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var last error
+	bad := fmt.Errorf("it was not so %d times in a row", steady)
 	for good := 0; good < steady; {
-		if last = kubeletHealthy(ctx, sd, url); last == nil {
+		if err := kubeletHealthy(ctx, sd, url); err == nil {
 			good++
-		} else {
-			good = 0
+		} else if good = 0; ctx.Err() == nil {
+			bad = err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for kubelet: %w", errors.Join(ctx.Err(), last))
+			return fmt.Errorf("wait for %s to be healthy: %w: %w", kubeletUnit, context.Cause(ctx), bad)
 		case <-tick.C:
 		}
 	}

@@ -113,7 +113,11 @@ func explain(ctx context.Context, err error, cmd *exec.Cmd, out string) error {
 	}
 	line := strings.Join(cmd.Args, " ")
 	if ctx.Err() != nil {
-		return fmt.Errorf("run %s: %w", line, context.Cause(ctx))
+		err := fmt.Errorf("run %s: %w", line, context.Cause(ctx))
+		if last := Last(out, lastLines); len(last) > 0 {
+			err = fmt.Errorf("%w; it said last: %s", err, strings.Join(last, "; "))
+		}
+		return err
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return &Error{Command: line, Code: exit.ExitCode(), Status: exit.ProcessState.String(), Last: Last(out, lastLines)}

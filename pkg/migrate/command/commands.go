@@ -20,8 +20,11 @@ func (a *app) needTarget() error {
 	if err != nil {
 		return usageError{err}
 	}
-	if v2 := hops.Compare(minor, "3.0") < 0; v2 != (a.storage == "etcd2") {
-		return fmt.Errorf("%w: etcd %s with %s; data of the v2 API is not carried into etcd 3 as such", migrate.ErrRefused, minor, a.storage)
+	switch v2 := hops.Compare(minor, "3.0") < 0; {
+	case v2 && a.storage != "etcd2":
+		return fmt.Errorf("%w: --to %s keeps its data by the v2 API: it goes with --target-storage etcd2 only", migrate.ErrRefused, minor)
+	case !v2 && a.storage == "etcd2":
+		return fmt.Errorf("%w: --target-storage etcd2 (or $TARGET_STORAGE) does not go with --to %s, which keeps data by the v3 API: leave it out, and the data is migrated", migrate.ErrRefused, minor)
 	}
 	return nil
 }

@@ -36,6 +36,9 @@ func (a *app) restorePod(ctx context.Context) (err error) {
 		return fmt.Errorf("make data directory: %w", err)
 	}
 	a.opts.Dir = datadir.Dir(a.dataDir)
+	if err := migrate.CheckRestore(a.opts, a.args[0], m); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, a.opts.Timeout, fmt.Errorf("it has not ended in %s", a.opts.Timeout))
 	defer cancel()
 	// What is there is either as it was or whole: in both cases it is the kubelet's again.

@@ -18,7 +18,7 @@ var ErrInUse = errors.New("data directory is in use")
 // Where nothing else has to stay in it, the folder of the lock goes away at the end.
 func (d Dir) Lock() (release func(), err error) {
 	var held []*os.File
-	own := filepath.Join(string(d), StateDir, "lock")
+	own := filepath.Join(string(d), StateDir, lockName)
 	closeAll := func() {
 		if len(held) > 0 {
 			_ = os.Remove(own)               // whoever waits for it looks whether it is still there
@@ -58,10 +58,22 @@ func (d Dir) Lock() (release func(), err error) {
 	return closeAll, nil
 }
 
+// lockName is the file of ours that is locked beside etcd's own.
+const lockName = "lock"
+
+// inUse says who may hold a file, and what to do about it.
+func inUse(path string) error {
+	todo := "end etcd first: take its manifest out of /etc/kubernetes/manifests, or systemctl stop etcd"
+	if filepath.Base(path) == lockName {
+		todo = "another etcd-migrate works on it: wait for its end"
+	}
+	return fmt.Errorf("%w: another process holds %s: %s", ErrInUse, filepath.Base(path), todo)
+}
+
 func lockFile(path string) (*os.File, error) {
 	f, err := fileutil.TryLockFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, fileutil.ErrLocked) {
-		return nil, fmt.Errorf("%w: another process holds %s", ErrInUse, filepath.Base(path))
+		return nil, inUse(path)
 	}
 	if err != nil {
 		return nil, err
@@ -69,7 +81,7 @@ func lockFile(path string) (*os.File, error) {
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) //nolint:gosec // a file descriptor is small
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		f.Close()
-		return nil, fmt.Errorf("%w: another process holds %s", ErrInUse, filepath.Base(path))
+		return nil, inUse(path)
 	}
 	if err != nil {
 		f.Close()

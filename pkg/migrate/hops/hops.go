@@ -77,10 +77,10 @@ func Find(dir string) (*Binaries, error) {
 func (b *Binaries) Get(minor string) (path, v string, err error) {
 	have := b.versions[minor]
 	if have.IsZero() {
-		return "", "", fmt.Errorf("%w: %s in %s", ErrMissing, minor, b.dir)
+		return "", "", fmt.Errorf("%w: %s in %s: put a file etcd-%s.PATCH there, or name another folder with --bin-dir", ErrMissing, minor, b.dir, minor)
 	}
 	if err := knowledge.Unfit(have, knowledge.Run, knowledge.BeforeNext); err != nil {
-		return "", "", fmt.Errorf("%w: %w", ErrMissing, err)
+		return "", "", fmt.Errorf("%w that is fit: %w", ErrMissing, err)
 	}
 	return filepath.Join(b.dir, "etcd-"+have.Bare()), have.Bare(), nil
 }

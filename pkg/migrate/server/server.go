@@ -163,7 +163,7 @@ func (s *Server) until(ctx context.Context, what string, reached func(versions) 
 		case <-s.done:
 			return fmt.Errorf("%s: %w: %v\n%s", what, ErrExited, s.err, s.tail)
 		case <-ctx.Done():
-			return fmt.Errorf("%s: cluster version is %q, storage version %q: %w\n%s", what, seen.Cluster, seen.Storage, ctx.Err(), s.tail)
+			return fmt.Errorf("%s: cluster version is %q, storage version %q: %w\n%s", what, seen.Cluster, seen.Storage, context.Cause(ctx), s.tail)
 		case <-tick.C:
 		}
 	}
@@ -199,7 +199,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-s.done:
 	case <-ctx.Done():
 		s.Kill()
-		return fmt.Errorf("stop etcd %s: %w", s.opts.Version, ctx.Err())
+		return fmt.Errorf("stop etcd %s: %w", s.opts.Version, context.Cause(ctx))
 	}
 	// etcd raises the signal again at its end, so being ended by it is the good end.
 	var exit *exec.ExitError
