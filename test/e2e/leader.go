@@ -76,7 +76,7 @@ func (l *leaders) stop() {
 func (l *leaders) movedAway(runs []hostRun, controlPlanes []string) error {
 	worked := map[string]bool{}
 	for _, r := range runs {
-		if !strings.HasPrefix(r.kind, "kubeadm-") || r.kind == "kubeadm-plan" || !slices.Contains(controlPlanes, r.node) {
+		if !strings.HasPrefix(r.kind, "kubeadm-") || r.kind == "kubeadm-plan" || r.kind == "kubeadm-diff" || !slices.Contains(controlPlanes, r.node) {
 			continue
 		}
 		worked[r.node] = true
