@@ -20,7 +20,7 @@ func agentRows(e *env) []row {
 		{name: "admission policy refuses the agent", code: 2, words: []string{"no-host-paths", "host paths are forbidden here"}, hazard: policyRefuses},
 		{name: "webhook refuses the agent", code: 2, words: []string{"gone.webhook.example"}, hazard: webhookRefuses},
 		{name: "Pod Security refuses the agent", code: 2, words: []string{"PodSecurity", "restricted"}, hazard: podSecurityRefuses},
-		{name: "agent not scheduled", args: []string{"cluster", "--to", e.target(), "--yes", "--agent-timeout=20s"}, code: 2,
+		{name: "agent not scheduled", args: []string{"cluster", "--to", e.target(), "--yes", "--agent-timeout=8s"}, code: 2,
 			words: []string{`node "w-1"`, "not scheduled", "anti-affinity"}, hazard: agentNotScheduled},
 	}
 }
