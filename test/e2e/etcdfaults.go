@@ -20,14 +20,14 @@ type etcdIll struct {
 
 const (
 	etcdManifest = "/etc/kubernetes/manifests/etcd.yaml"
-	aside        = "/root/etcd.yaml"
+	aside        = "/var/tmp/etcd.yaml"
 )
 
 // etcdIlls are made on the last control-plane node. FREE is where the disk of etcd's data lies.
 func etcdIlls(image string) []etcdIll {
 	editing := func(from, to string) string {
 		// The kubelet reads whatever appears there: the new text comes at once and whole.
-		return fmt.Sprintf("set -eu; cp %[1]s %[2]s; sed 's|%[3]s|%[4]s|' %[2]s > /root/etcd.new; mv /root/etcd.new %[1]s", etcdManifest, aside, from, to)
+		return fmt.Sprintf("set -eu; cp %[1]s %[2]s; sed 's|%[3]s|%[4]s|' %[2]s > /var/tmp/etcd.new; mv /var/tmp/etcd.new %[1]s", etcdManifest, aside, from, to)
 	}
 	back := fmt.Sprintf("mv %s %s", aside, etcdManifest)
 	return []etcdIll{
@@ -37,7 +37,7 @@ func etcdIlls(image string) []etcdIll {
 		{name: "a disk without room for a copy of the database", words: "etcd-space",
 			make: "set -eu; free=$(df --output=avail -B1M /var/lib/etcd | tail -n1); fallocate -l $((free - 8))M /var/lib/etcd/filler", mend: "rm -f /var/lib/etcd/filler"},
 		{name: "an image that one node cannot get", words: "etcd-image-missing",
-			make: "set -eu; mv /etc/containerd/certs.d /root/certs.d; crictl rmi " + image + " >/dev/null 2>&1 || true", mend: "mv /root/certs.d /etc/containerd/certs.d"},
+			make: "set -eu; mv /etc/containerd/certs.d /var/tmp/certs.d; crictl rmi " + image + " >/dev/null 2>&1 || true", mend: "mv /var/tmp/certs.d /etc/containerd/certs.d"},
 	}
 }
 
