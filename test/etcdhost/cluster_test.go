@@ -114,13 +114,15 @@ func (m *member) start(t *testing.T, env ...string) {
 	}()
 	t.Cleanup(func() {
 		// Whatever runs on the directory now, be it this process or one that took its place.
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
 		for {
 			p, ok, err := local.AtDataDir(m.data)
 			if err != nil || !ok {
 				break
 			}
 			_ = syscall.Kill(p.PID, syscall.SIGKILL)
-			time.Sleep(10 * time.Millisecond)
+			<-tick.C // a killed process is there for a moment
 		}
 		<-done
 	})

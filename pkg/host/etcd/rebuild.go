@@ -67,7 +67,8 @@ func (h Host) Rebuild(ctx context.Context, a hostaction.EtcdRebuild) (any, error
 	if err == nil {
 		err = r.await(ctx)
 	}
-	if errors.Is(ctx.Err(), context.Canceled) { // the host goes down: what is left is done when it starts anew
+	// The host goes down, or the time is over: what is left is done when it starts anew. A conversion has gone back by itself when its time was over.
+	if errors.Is(ctx.Err(), context.Canceled) || ctx.Err() != nil && a.Convert == nil {
 		return nil, err
 	}
 	return nil, errors.Join(err, again.drop())
