@@ -167,18 +167,19 @@ func (a *Agents) AwaitReady(ctx context.Context, nodes []string, timeout time.Du
 				reached = append(reached, n)
 				continue
 			}
-			cause, pull := "no agent pod was made for it", false
+			cause, pulled := "no agent pod was made for it", pullNotTried
 			if ok {
-				cause, pull = notReadyCause(pod)
+				cause, pulled = notReadyCause(pod)
 			}
 			missing = append(missing, fmt.Sprintf("node %q: %s", n, cause))
-			if !pull {
+			switch since, seen := hopeless[n]; {
+			case pulled == pullNotTried:
 				delete(hopeless, n)
-				continue
-			}
-			if since, seen := hopeless[n]; !seen {
+			case pulled == pullRefused:
+				given = true
+			case !seen:
 				hopeless[n] = time.Now()
-			} else if time.Since(since) > pullPatience {
+			case time.Since(since) > pullPatience:
 				given = true
 			}
 		}
@@ -199,9 +200,6 @@ func (a *Agents) AwaitReady(ctx context.Context, nodes []string, timeout time.Du
 	}
 	return reached, &RefusedError{Reasons: append(missing, a.daemonSetEvents(ctx)...)}
 }
-
-// pullPatience is how long a failing pull is given: the kubelet tries again by itself, and a registry may hiccup.
-const pullPatience = 20 * time.Second
 
 // pods gives the agent pods by node. A pod that the scheduler has not placed counts for the node that its affinity names.
 func (a *Agents) pods(ctx context.Context) (map[string]corev1.Pod, error) {
@@ -238,39 +236,38 @@ func isReady(p corev1.Pod) bool {
 	})
 }
 
-// notReadyCause says why a pod is not ready, and whether it is because its image cannot be had.
-func notReadyCause(p corev1.Pod) (cause string, pull bool) {
+// notReadyCause says why a pod is not ready, and what is known of its images.
+func notReadyCause(p corev1.Pod) (cause string, pulled pull) {
 	for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
 		what := "agent"
 		if s.Name == migrate {
 			what = migrate
 		}
 		if w := s.State.Waiting; w != nil {
-			switch w.Reason {
-			case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull":
-				return fmt.Sprintf("%s image %q cannot be pulled: %s", what, s.Image, w.Message), true
-			case "ContainerCreating", "PodInitializing":
-			default:
-				return strings.TrimSpace(fmt.Sprintf("agent pod %s waits: %s %s", p.Name, w.Reason, w.Message)), false
+			if of := pullOf(*w); of != pullNotTried {
+				return fmt.Sprintf("%s image %q cannot be pulled: %s", what, s.Image, w.Message), of
+			}
+			if w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
+				return strings.TrimSpace(fmt.Sprintf("agent pod %s waits: %s %s", p.Name, w.Reason, w.Message)), pullNotTried
 			}
 		}
 		// An init container that ended well has done what it is for.
 		if t := s.State.Terminated; t != nil && (what != migrate || t.ExitCode != 0) {
-			return strings.TrimSpace(fmt.Sprintf("agent pod %s ended with exit code %d: %s", p.Name, t.ExitCode, t.Message)), false
+			return strings.TrimSpace(fmt.Sprintf("agent pod %s ended with exit code %d: %s", p.Name, t.ExitCode, t.Message)), pullNotTried
 		}
 	}
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return fmt.Sprintf("agent pod %s is not scheduled: %s", p.Name, c.Message), false
+			return fmt.Sprintf("agent pod %s is not scheduled: %s", p.Name, c.Message), pullNotTried
 		}
 	}
 	switch p.Status.Phase {
 	case corev1.PodRunning:
-		return fmt.Sprintf("agent pod %s runs and is not Ready: its kubelet may not answer", p.Name), false
+		return fmt.Sprintf("agent pod %s runs and is not Ready: its kubelet may not answer", p.Name), pullNotTried
 	case corev1.PodPending:
-		return fmt.Sprintf("agent pod %s has not started yet: its images may be on their way", p.Name), false
+		return fmt.Sprintf("agent pod %s has not started yet: its images may be on their way", p.Name), pullNotTried
 	default:
-		return fmt.Sprintf("agent pod %s is %s", p.Name, strings.ToLower(string(p.Status.Phase))), false
+		return fmt.Sprintf("agent pod %s is %s", p.Name, strings.ToLower(string(p.Status.Phase))), pullNotTried
 	}
 }
 

@@ -56,21 +56,24 @@ func TestTheProgramsOfEtcdComeOnlyWhereTheyAreAskedFor(t *testing.T) {
 }
 
 func TestWhyAnAgentWithInitContainerIsNotReady(t *testing.T) {
-	waits := func(reason string) corev1.ContainerState {
-		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "no such host"}}
+	waitsFor := func(reason, message string) corev1.ContainerState {
+		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 	}
+	waits := func(reason string) corev1.ContainerState { return waitsFor(reason, "no such host") }
 	ended := func(code int32) corev1.ContainerState {
 		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Message: "no space left"}}
 	}
 	for what, tt := range map[string]struct {
 		init, agent corev1.ContainerState
 		want        string
-		pull        bool
+		pull        pull
 	}{
-		"the programs' image": {waits("ErrImagePull"), waits("PodInitializing"), `etcd-migrate image "etcd-migrate:1" cannot be pulled: no such host`, true},
-		"the agent's image":   {ended(0), waits("ImagePullBackOff"), `agent image "agent:1" cannot be pulled: no such host`, true},
-		"a full disk":         {ended(1), waits("PodInitializing"), "agent pod a ended with exit code 1: no space left", false},
-		"nothing yet":         {waits("PodInitializing"), waits("PodInitializing"), "agent pod a has not started yet: its images may be on their way", false},
+		"the programs' image":  {waits("ErrImagePull"), waits("PodInitializing"), `etcd-migrate image "etcd-migrate:1" cannot be pulled: no such host`, pullFailed},
+		"the agent's image":    {ended(0), waits("ImagePullBackOff"), `agent image "agent:1" cannot be pulled: no such host`, pullFailed},
+		"an image that is not": {ended(0), waitsFor("ErrImagePull", "failed to resolve image: agent:1: not found"), `agent image "agent:1" cannot be pulled: failed to resolve image: agent:1: not found`, pullRefused},
+		"a name that is none":  {ended(0), waits("InvalidImageName"), `agent image "agent:1" cannot be pulled: no such host`, pullRefused},
+		"a full disk":          {ended(1), waits("PodInitializing"), "agent pod a ended with exit code 1: no space left", pullNotTried},
+		"nothing yet":          {waits("PodInitializing"), waits("PodInitializing"), "agent pod a has not started yet: its images may be on their way", pullNotTried},
 	} {
 		cause, pull := notReadyCause(corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Status: corev1.PodStatus{
 			Phase:                 corev1.PodPending,
@@ -78,7 +81,7 @@ func TestWhyAnAgentWithInitContainerIsNotReady(t *testing.T) {
 			ContainerStatuses:     []corev1.ContainerStatus{{Name: container, Image: "agent:1", State: tt.agent}},
 		}})
 		if cause != tt.want || pull != tt.pull {
-			t.Errorf("%s: %q, %t; want %q, %t", what, cause, pull, tt.want, tt.pull)
+			t.Errorf("%s: %q, %d; want %q, %d", what, cause, pull, tt.want, tt.pull)
 		}
 	}
 }
