@@ -33,9 +33,8 @@ type ActionError struct {
 	Result hostaction.Result
 }
 
-func (e *ActionError) Error() string {
-	return fmt.Sprintf("%s on node %q: %s", e.Result.Kind, e.Node, e.Result.Error)
-}
+// Error leaves the action's kind out: what the host says begins with what it was to do.
+func (e *ActionError) Error() string { return fmt.Sprintf("node %q: %s", e.Node, e.Result.Error) }
 
 // Code gives the code of an ActionError in err, or nothing.
 func Code(err error) string {

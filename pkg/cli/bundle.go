@@ -117,6 +117,8 @@ func (b *bundler) input() (pack.Input, error) {
 		return in, errors.New("--debs or --binaries is required: the folder with packages or plain programs")
 	case (b.output == "") == (b.push == ""):
 		return in, errors.New("want either --output, for a folder, or --push, for an image")
+	case b.push != "" && b.agentImage == "" && len(b.agentArchives) == 0:
+		return in, errors.New("--push: this build does not know where the agent's image is: name it with --agent-image, or its archives with --agent-archive")
 	}
 	for _, v := range []struct {
 		flag, text string

@@ -60,7 +60,10 @@ func TestBadInput(t *testing.T) {
 		"check of no etcd":    {[]string{"check", "--to", "v1.34.4", "--etcd", "leave"}, []string{"--etcd", "leave", "keep"}},
 		"check that keeps it": {[]string{"check", "--to", "v1.34.4", "--etcd", "keep", nowhere}, []string{"connection refused"}},
 		"etcd out of reach":   {[]string{"etcd", "status", image, nowhere}, []string{"nothing listens there"}},
-		"name unknown":        {[]string{"plan", image, "--server=https://no-such-name.invalid:6443"}, []string{"no-such-name.invalid"}},
+		"download below a file": {[]string{"etcd", "snapshot", image, "--etcd-migrate-image=registry.example/etcd-migrate:v1", nowhere, "--download", "/dev/null/here"},
+			[]string{"--download", "/dev/null"}},
+		"pushed without agent": {[]string{"bundle", "--to", "v1.34.4", "--debs", "/tmp", "--push", "registry.example/upgrade:v1"}, []string{"--push", "--agent-image", "--agent-archive"}},
+		"name unknown":         {[]string{"plan", image, "--server=https://no-such-name.invalid:6443"}, []string{"no-such-name.invalid"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -181,7 +184,32 @@ func (e *etcd) etcdOptions() (upgrade.Options, error) {
 	case !path.IsAbs(e.backupDir):
 		return o, fmt.Errorf("--backup-dir: %q is no absolute path on a host", e.backupDir)
 	}
+	if e.download != "" {
+		if err := holdsFiles(e.download); err != nil {
+			return o, fmt.Errorf("--download: %w", err)
+		}
+	}
 	return o, nil
+}
+
+// holdsFiles tells whether files can be made in a directory, which is made itself only when there is one to keep.
+func holdsFiles(dir string) error {
+	for {
+		switch info, err := os.Stat(dir); {
+		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir:
+			dir = filepath.Dir(dir)
+			continue
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return fmt.Errorf("%s is no directory", dir)
+		}
+		f, err := os.CreateTemp(dir, ".kubectl-upgrade-*")
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Close(), os.Remove(f.Name()))
+	}
 }
 
 // etcdVersions reads --to and --via, which may name a minor: 3.6, v3.6.11, 3.6.11.

@@ -38,6 +38,11 @@ func (u *Upgrade) prepareAbort(ctx context.Context, back []string) (*Prepared, e
 	if err := u.observe(ctx, p, observe.Cluster); err != nil {
 		return p, err
 	}
+	for _, name := range back {
+		if err := p.hasNode(name); err != nil {
+			return p, err
+		}
+	}
 	purpose := "take nodes back"
 	if p.Unfinished != nil {
 		p.To = p.Unfinished.To

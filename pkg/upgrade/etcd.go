@@ -104,8 +104,8 @@ func (u *Upgrade) lookAtEtcd(ctx context.Context, p *Prepared, purpose string) (
 	}
 	u.opts.Agent.Nodes = observe.EtcdNodes(p.Cluster)
 	for _, n := range u.extra {
-		if _, ok := p.Cluster.Node(n); ok && !slices.Contains(u.opts.Agent.Nodes, n) {
-			u.opts.Agent.Nodes = append(u.opts.Agent.Nodes, n)
+		if err := u.alsoOn(p, n); err != nil {
+			return nil, err
 		}
 	}
 	if err := u.judgeEtcd(p, etcdJudgement{}); err != nil && !u.anyRun {
@@ -292,6 +292,7 @@ func (u *Upgrade) etcdWay(ctx context.Context, p *Prepared, hosts map[string]hos
 	if len(p.Cluster.Etcd.OnV2()) > 0 {
 		if from.Less(p.To) && len(f.j.tried) == 0 {
 			f.j.hops = plan.ConvertHop(from, p.To)
+			f.j.findings = append(f.j.findings, u.checkEtcdVia(p, from, f.j.hops)...)
 		}
 		return f.j, nil
 	}
@@ -306,6 +307,7 @@ func (u *Upgrade) etcdWay(ctx context.Context, p *Prepared, hosts map[string]hos
 	}
 	if err == nil {
 		f.j.hops = hops
+		f.j.findings = append(f.j.findings, u.checkEtcdVia(p, from, hops)...)
 	}
 	return f.j, nil
 }

@@ -167,9 +167,8 @@ func (u *Upgrade) recallWaiting(ctx context.Context, p *Prepared, hosts map[stri
 
 // alsoOn has the node of a file asked too, which need not be one of etcd's.
 func (u *Upgrade) alsoOn(p *Prepared, node string) error {
-	if _, ok := p.Cluster.Node(node); !ok {
-		return p.block(preflight.Finding{ID: "no-such-node", Severity: preflight.Error, Object: fmt.Sprintf("node %q", node), Message: "the cluster has no such node",
-			Fix: "see: kubectl get nodes"})
+	if err := p.hasNode(node); err != nil {
+		return err
 	}
 	if !slices.Contains(u.opts.Agent.Nodes, node) {
 		u.opts.Agent.Nodes = append(u.opts.Agent.Nodes, node)

@@ -68,8 +68,6 @@ func (u *Upgrade) PrepareEtcdVerify(ctx context.Context, from plan.EtcdBackup) (
 	at := plan.EtcdBackup{Node: from.Node, Path: path.Clean(from.Path)}
 	if local != nil {
 		at = plan.EtcdBackup{Node: u.opts.Agent.Nodes[0], Path: plan.SnapshotPath(local.SHA256)}
-	} else if err := u.alsoOn(p, from.Node); err != nil {
-		return p, err
 	}
 	var err error
 	p.Plan, err = plan.ForEtcdVerify(p.Cluster, at, local)

@@ -203,10 +203,11 @@ func (u *Upgrade) eachNode(ctx context.Context, p *Prepared, f func(context.Cont
 			continue
 		}
 		g.Go(func() error {
-			if err := f(ctx, n); err != nil {
-				return fmt.Errorf("look at node %q: %w", n.Name, err)
+			err := f(ctx, n)
+			if _, named := errors.AsType[*agent.ActionError](err); named || err == nil {
+				return err
 			}
-			return nil
+			return fmt.Errorf("look at node %q: %w", n.Name, err)
 		})
 	}
 	return g.Wait()

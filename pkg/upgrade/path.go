@@ -39,8 +39,8 @@ func (u *Upgrade) findPath(ctx context.Context, p *Prepared) error {
 	for minor, versions := range offered {
 		releases[minor] = parse(versions)
 	}
-	if err := plan.CheckVia(p.Cluster, p.To, u.opts.Via); err != nil {
-		return p.block(preflight.Finding{ID: "via", Severity: preflight.Error, Object: "--via", Message: err.Error(), Fix: "name one release of each minor between"})
+	if err := u.checkVia(p); err != nil {
+		return err
 	}
 	p.Path, err = plan.Path(p.Cluster, p.To, releases, u.opts.Via)
 	if err != nil {

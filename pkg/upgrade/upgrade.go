@@ -155,6 +155,9 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 	}
 	purpose := "plan"
 	if !p.To.IsZero() {
+		if err := u.checkVia(p); err != nil {
+			return p, err
+		}
 		purpose = "upgrade to " + p.To.String()
 	}
 	if err := u.takeLock(ctx, p, purpose); err != nil {
@@ -207,6 +210,15 @@ func orNil(b *BlockedError) error {
 		return nil
 	}
 	return b
+}
+
+// hasNode refuses a node that the operator has named and the cluster does not have.
+func (p *Prepared) hasNode(name string) error {
+	if _, ok := p.Cluster.Node(name); ok {
+		return nil
+	}
+	return p.block(preflight.Finding{ID: "no-such-node", Severity: preflight.Error, Object: fmt.Sprintf("node %q", name), Message: "the cluster has no such node",
+		Fix: "see: kubectl get nodes"})
 }
 
 func (p *Prepared) block(f ...preflight.Finding) *BlockedError {

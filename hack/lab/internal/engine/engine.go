@@ -26,6 +26,7 @@ func In(state string) Engine { return Engine{filepath.Join(state, ".engine")} }
 
 func (e Engine) pidFile() string { return filepath.Join(e.dir, "dockerd.pid") }
 func (e Engine) logFile() string { return filepath.Join(e.dir, "dockerd.log") }
+func (e Engine) dataDir() string { return filepath.Join(e.dir, "data") }
 
 // Ensure returns when an engine answers.
 func (e Engine) Ensure(ctx context.Context, log *progress.Log) error {
@@ -67,7 +68,7 @@ func (e Engine) start(ctx context.Context, log *progress.Log) error {
 	}
 	defer f.Close()
 	// The engine writes and removes its pid file itself. It stays when the lab ends.
-	cmd := exec.Command("dockerd", "--data-root", filepath.Join(e.dir, "data"), "--pidfile", e.pidFile())
+	cmd := exec.Command("dockerd", "--data-root", e.dataDir(), "--pidfile", e.pidFile())
 	cmd.Stdout, cmd.Stderr = f, f
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -149,6 +150,10 @@ func (e Engine) Stop(ctx context.Context, log *progress.Log) error {
 		}
 	}
 	log.Say("docker engine stopped")
+	// dockerd mounts this folder on itself, and leaves that behind when it does not end in peace.
+	if err := syscall.Unmount(e.dataDir(), syscall.MNT_DETACH); err != nil && err != syscall.EINVAL && err != syscall.ENOENT {
+		return fmt.Errorf("unmount %s: %w", e.dataDir(), err)
+	}
 	if err := os.RemoveAll(e.dir); err != nil {
 		return fmt.Errorf("remove engine folder: %w", err)
 	}
