@@ -56,7 +56,7 @@ func Start(tb testing.TB, flags ...string) *rest.Config {
 	run(tb, dir, server, append(flags, "--etcd-servers=http://"+client, "--bind-address="+host, "--secure-port="+number, "--cert-dir="+filepath.Join(dir, "pki"),
 		"--authorization-mode=RBAC", "--token-auth-file="+tokens, "--service-cluster-ip-range=10.0.0.0/24",
 		"--service-account-issuer=https://test.invalid", "--service-account-key-file="+key, "--service-account-signing-key-file="+key)...)
-	config := &rest.Config{Host: "https://" + port, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
+	config := &rest.Config{Host: "https://" + port, BearerToken: token, QPS: -1, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
 	await(tb, config, filepath.Join(dir, "kube-apiserver.log"))
 	return config
 }
