@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -225,6 +226,9 @@ func (m *migration) step(ctx context.Context, s Step, info *datadir.Info) error 
 	case Convert:
 		var err error
 		m.reference, err = convert(info, dir, s.Minor, time.Now(), m.keysWritten(info.V2.Keys))
+		info.Forget()
+		// What comes next maps the new database into memory, beside an API server's.
+		debug.FreeOSMemory()
 		return err
 	case Rebase:
 		now, err := datadir.Outline(dir)

@@ -118,6 +118,9 @@ func inspect(d Dir, readDB func(path string) (*Database, error)) (*Info, error) 
 	return i, i.detect()
 }
 
+// Forget drops log and keys, which are most of the memory, and leaves what was counted of them.
+func (i *Info) Forget() { i.Log, i.State, i.Contents = nil, nil, nil }
+
 // Members are those that the directory's own release goes by: up to 3.5 it takes them from the v2 store, and from 3.6 on
 // from the database.
 func (i *Info) Members() []v2.Member {
