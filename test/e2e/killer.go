@@ -59,12 +59,14 @@ func (v *victim) heard(line string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	id, started := m[1], m[2] == "started"
+	// A step that has come true by itself since the last run died never starts: that is seen at its beginning.
+	begins := started || m[2] == "already done"
 	switch {
 	case v.why != "":
 	case !started && id == v.armed:
 		v.timer.Stop() // too late: it dies inside another one
 		v.armed = ""
-	case started && !v.began[id]:
+	case begins && !v.began[id]:
 		v.began[id] = true
 		v.die("at the beginning of " + id)
 	case started && v.armed == "" && v.within < killsInside && v.inside[id] < killsPerStep:
