@@ -12,9 +12,8 @@ import (
 )
 
 // loadBalancer starts haproxy in front of the apiservers, set up as kubeadm's documentation has it: it asks each of them
-// /readyz, and takes another one where a connection is refused before that question was due. Beyond that documentation, it asks
-// several times a second, and ends the connections to a server that is not ready: an apiserver lives on without its etcd, but
-// hangs, and clients stay with it until then.
+// /readyz, and takes another one where a connection is refused before that question was due. Beyond that documentation, it ends
+// the connections to a server that is not ready: else clients stay with an apiserver that lives on without its etcd.
 func (s *State) loadBalancer(ctx context.Context) error {
 	log := s.logFile("lb")
 	if err := docker.Do(ctx, log, "create", "--name", s.LoadBalancer.Container, "--hostname", "lb", "--label", docker.Label+"="+s.Name,
@@ -43,7 +42,6 @@ defaults
   option redispatch
   retries 1
   timeout connect 2s
-  timeout check 250ms
   timeout client 1h
   timeout server 1h
 
@@ -55,7 +53,7 @@ backend apiservers
   balance roundrobin
   option httpchk GET %s
   http-check expect status 200
-  default-server check check-ssl verify none inter 250ms fastinter 100ms downinter 1s fall 2 rise 2 on-marked-down shutdown-sessions
+  default-server check check-ssl verify none inter 1s fall 2 rise 2 on-marked-down shutdown-sessions
 `, path)
 	for _, n := range s.Nodes {
 		if n.Role == topology.ControlPlane {
