@@ -179,8 +179,16 @@ func (e *env) keepGap(who string, gap time.Duration) {
 	})
 }
 
-// etcdTarget is the newest release whose image the registry has.
-func (e *env) etcdTarget() string { return e.lab.info.Etcd.Images[len(e.lab.info.Etcd.Images)-1] }
+// serviceTarget is where members go that are no static pods: their programs come with etcd-migrate.
+const serviceTarget = "3.6.16"
+
+// etcdTarget is the newest release that is at hand: of static pods, in the registry.
+func (e *env) etcdTarget() string {
+	if !e.lab.info.Etcd.stacked() {
+		return serviceTarget
+	}
+	return e.lab.info.Etcd.Images[len(e.lab.info.Etcd.Images)-1]
+}
 
 // etcdCall is a run about etcd, with both images.
 func (e *env) etcdCall(args ...string) call {
@@ -188,7 +196,16 @@ func (e *env) etcdCall(args ...string) call {
 }
 
 // hops are the minors that the tools on the hosts have to know.
-func (e *env) hops() string { return "3.5,3.6,3.7" }
+func (e *env) hops() string {
+	if !e.lab.info.Etcd.stacked() {
+		return "3.3,3.4,3.5,3.6"
+	}
+	return "3.5,3.6,3.7"
+}
+
+// etcdService takes members that are services of their hosts, with certificates of their own, through four minors, beside an API server
+// of the old days.
+func etcdService(ctx context.Context, e *env) error { return etcdStacked(ctx, e) }
 
 // etcdSingle takes a lone member to the newest release: it is away for a moment, and nothing is lost.
 func etcdSingle(ctx context.Context, e *env) error { return etcdStacked(ctx, e) }

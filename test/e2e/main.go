@@ -49,6 +49,7 @@ var scenarios = map[string]scenario{
 	"etcd-downgrade":  on("etcd-stacked", etcdDowngrade),
 	"etcd-faults":     on("etcd-disk", etcdFaults),
 	"etcd-v2":         on("etcd2", etcdV2),
+	"etcd-service":    on("etcd-service", etcdService),
 	"hazards":         on("basic", hazards),
 }
 
