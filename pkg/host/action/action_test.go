@@ -55,14 +55,6 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-func TestLoopback(t *testing.T) {
-	for bind, want := range map[string]string{"::": "::1", "": "127.0.0.1", "0.0.0.0": "127.0.0.1", "10.0.0.1": "10.0.0.1", "fd00::1": "fd00::1"} {
-		if got := loopback(map[string]string{"bind-address": bind}); got != want {
-			t.Errorf("loopback(%q) = %s", bind, got)
-		}
-	}
-}
-
 func TestFailingChecks(t *testing.T) {
 	if got := failing("[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n"); got != "[-]etcd failed: reason withheld" {
 		t.Error(got)

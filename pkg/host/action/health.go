@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -50,10 +49,6 @@ func apiServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	port := args["secure-port"]
-	if port == "" {
-		port = "6443"
-	}
 	conf, err := clientTLS()
 	if err != nil {
 		return err
@@ -61,7 +56,7 @@ func apiServer(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+net.JoinHostPort(loopback(args), port)+"/readyz?verbose", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+staticpod.ServerAddress(args)+"/readyz?verbose", nil)
 	if err != nil {
 		return err
 	}
@@ -84,18 +79,6 @@ func apiServer(ctx context.Context) error {
 		return fmt.Errorf("ask apiserver: %s: %s", resp.Status, failing(string(body)))
 	}
 	return nil
-}
-
-// loopback is the address at which a server on this host answers: its own bind address unless that is every address.
-func loopback(args map[string]string) string {
-	ip := net.ParseIP(args["bind-address"])
-	switch {
-	case ip == nil || ip.Equal(net.IPv4zero):
-		return "127.0.0.1"
-	case ip.IsUnspecified():
-		return "::1"
-	}
-	return ip.String()
 }
 
 // failing keeps the checks that are not ok: "[-]etcd failed: reason withheld".

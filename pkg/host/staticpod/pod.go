@@ -2,8 +2,10 @@
 package staticpod
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path"
 	"slices"
@@ -97,6 +99,18 @@ func Args(path string) (map[string]string, error) {
 		}
 	}
 	return args, nil
+}
+
+// ServerAddress is where an API server with these flags answers on its own host: at its bind address, unless that is every address.
+func ServerAddress(args map[string]string) string {
+	host, port := args["bind-address"], args["secure-port"]
+	switch ip := net.ParseIP(host); {
+	case ip == nil || ip.Equal(net.IPv4zero):
+		host = "127.0.0.1"
+	case ip.IsUnspecified():
+		host = "::1"
+	}
+	return net.JoinHostPort(host, cmp.Or(port, "6443"))
 }
 
 // HostPath says where on the host a path of the first container lies, by the pod's mounts; a path that is not mounted is given as it is.

@@ -49,3 +49,14 @@ spec:
 		}
 	}
 }
+
+func TestServerAddress(t *testing.T) {
+	for bind, want := range map[string]string{"::": "[::1]:6443", "": "127.0.0.1:6443", "0.0.0.0": "127.0.0.1:6443", "10.0.0.1": "10.0.0.1:6443", "fd00::1": "[fd00::1]:6443"} {
+		if got := ServerAddress(map[string]string{"bind-address": bind}); got != want {
+			t.Errorf("bound to %q: %s", bind, got)
+		}
+	}
+	if got := ServerAddress(map[string]string{"secure-port": "8443"}); got != "127.0.0.1:8443" {
+		t.Errorf("at a port of its own: %s", got)
+	}
+}

@@ -6,69 +6,133 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
+	"path/filepath"
+	"reflect"
+	"sync"
 	"syscall"
 	"time"
+
+	"sigs.k8s.io/yaml"
 )
 
-// manifestLook is how often etcd's manifest is looked at while it may be replaced; the kubelet takes about a second to act on a new one.
-const manifestLook = 100 * time.Millisecond
+const (
+	// manifestLook is how often etcd's manifest is looked at while it may be replaced.
+	manifestLook = 25 * time.Millisecond
+	// closePatience is how long an API server may take to close its port; it does in some hundredths of a second.
+	closePatience = time.Second
+	// prepared is where kubeadm writes a new manifest of etcd first. It makes three certificates before it puts it in place, which takes
+	// some tenths of a second; the kubelet ends etcd at once then.
+	prepared = "/etc/kubernetes/tmp/kubeadm-upgraded-manifests*/etcd.yaml"
+)
 
-// WithoutServer does something that may replace etcd's manifest, and ends the API server of this host in the moment in which it does.
-// It must not come back before etcd has ended.
+// WithoutServer does something that may replace etcd's manifest, and has the API server of this host take no new requests from just before.
+// What knows when it will end etcd calls leave; else that is seen by the files that kubeadm writes. The API server must not come back before
+// etcd has ended.
 //
 // While its etcd is away, an API server goes on listening and leaves every request hanging: those that the load balancer
 // still sends there, and those of this host's own kubelet, which wants etcd's old mirror pod deleted before it starts the new
 // etcd. It then waits for a time-out, the node goes NotReady, and in the end the kubelet kills the API server for its failing
-// probes. One that is gone lets clients go elsewhere at once; the kubelet starts it again by itself, and until its etcd is back
-// it does not listen. Kubernetes' documentation advises to do the same by hand, 20 seconds before:
+// probes. One that is told to end while its etcd still serves closes its port, answers what it has, and sends its clients
+// elsewhere; a load balancer that is refused takes another one at once. The kubelet starts it again by itself, and until its etcd is
+// back it does not listen. Kubernetes' documentation advises to do the same by hand, 20 seconds before:
 // https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/#considerations-when-upgrading-etcd
 // https://github.com/kubernetes/kubeadm/issues/2991
-func WithoutServer(ctx context.Context, log io.Writer, do func() error) error {
+func WithoutServer(ctx context.Context, log io.Writer, do func(leave func()) error) error {
 	before, err := os.Stat(Etcd)
 	if errors.Is(err, fs.ErrNotExist) {
-		return do()
+		return do(func() {})
 	}
 	if err != nil {
 		return fmt.Errorf("look at etcd's static pod: %w", err)
+	}
+	l, err := newLeaver(log)
+	if err != nil {
+		// What cannot be found costs time, not the upgrade.
+		fmt.Fprintln(log, "this host's API server goes on while etcd restarts:", err)
+		return do(func() {})
 	}
 	watching, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		// What cannot be found costs time, not the upgrade.
-		if err := endServer(watching, log, before); err != nil && watching.Err() == nil {
-			fmt.Fprintln(log, "this host's API server goes on while etcd restarts:", err)
-		}
+		l.watch(watching, before)
 	}()
-	err = do()
+	err = do(l.leave)
 	stop()
 	<-ended
+	l.finish()
 	return err
 }
 
-// endServer waits until etcd's manifest is replaced and asks the API server to end: it finishes what it is at, and says
-// goodbye to etcd. One that has not ended when etcd has can do neither any more, and is ended by force.
-func endServer(ctx context.Context, log io.Writer, before fs.FileInfo) error {
-	server, err := Find(Server)
+// leaver ends the API server of this host.
+type leaver struct {
+	log          io.Writer
+	server, etcd Process
+	address      string
+	once         sync.Once
+	left         bool
+}
+
+func newLeaver(log io.Writer) (*leaver, error) {
+	l := &leaver{log: log}
+	var err error
+	if l.server, err = Find(Server); err != nil {
+		return nil, err
+	}
+	if l.etcd, err = Find(Etcd); err != nil {
+		return nil, err
+	}
+	args, err := Args(Server)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	etcd, err := Find(Etcd)
-	if err != nil {
-		return err
+	l.address = ServerAddress(args)
+	return l, nil
+}
+
+// watch waits until etcd is about to be replaced, and has the API server leave. One that has not ended when etcd has can answer nobody any
+// more, and is ended by force.
+func (l *leaver) watch(ctx context.Context, before fs.FileInfo) {
+	since := time.Now()
+	if until(ctx, func() bool { return replaced(Etcd, before) || announced(prepared, Etcd, since) }) != nil {
+		return
 	}
-	if err := until(ctx, func() bool { return replaced(Etcd, before) }); err != nil {
-		return err
+	l.leave()
+	if until(ctx, func() bool { return !l.etcd.Runs() }) == nil {
+		l.finish()
 	}
-	fmt.Fprintf(log, "etcd restarts: this host's API server (process %d) is ended, so that no request hangs; the kubelet starts it again\n", server.PID)
-	if err := server.Signal(syscall.SIGTERM); err != nil {
-		return err
+}
+
+// leave asks the API server to end and waits until it takes no more requests. It goes on with those that it has, and with watches.
+func (l *leaver) leave() {
+	l.once.Do(func() {
+		l.left = true
+		fmt.Fprintf(l.log, "etcd restarts: this host's API server (process %d) is ended, so that no request hangs; the kubelet starts it again\n", l.server.PID)
+		if err := l.server.Signal(syscall.SIGTERM); err != nil {
+			fmt.Fprintln(l.log, "this host's API server goes on while etcd restarts:", err)
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+		defer cancel()
+		_ = until(ctx, func() bool { return refuses(l.address) }) // what it does not do in time costs time
+	})
+}
+
+func refuses(address string) bool {
+	c, err := net.DialTimeout("tcp", address, closePatience)
+	if err == nil {
+		c.Close()
 	}
-	if err := until(ctx, func() bool { return !etcd.Runs() }); err != nil {
-		return err
+	return err != nil
+}
+
+// finish ends an API server that has left and lingers for the sake of watches: the kubelet starts no other one meanwhile.
+func (l *leaver) finish() {
+	if l.left {
+		_ = l.server.Signal(syscall.SIGKILL) // it may have ended by itself just now
 	}
-	return server.Signal(syscall.SIGKILL)
 }
 
 // until waits for a condition; the error is that of the context.
@@ -89,4 +153,33 @@ func until(ctx context.Context, so func() bool) error {
 func replaced(path string, before fs.FileInfo) bool {
 	now, err := os.Stat(path)
 	return err != nil || !os.SameFile(before, now) || !now.ModTime().Equal(before.ModTime())
+}
+
+// announced tells whether another manifest than the one in place was written where a pattern finds it. One that says the same is not put in place.
+func announced(pattern, path string, since time.Time) bool {
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		return false
+	}
+	for _, f := range found {
+		info, err := os.Stat(f)
+		if err != nil || info.ModTime().Before(since) {
+			continue
+		}
+		if next, ok := manifest(f); ok {
+			now, _ := manifest(path)
+			return !reflect.DeepEqual(next, now)
+		}
+	}
+	return false
+}
+
+// manifest reads what a manifest says, once it is written to its end.
+func manifest(path string) (content any, ok bool) {
+	text, err := os.ReadFile(path)
+	if err != nil || yaml.Unmarshal(text, &content) != nil {
+		return nil, false
+	}
+	_, err = Parse(text)
+	return content, err == nil
 }

@@ -1,12 +1,16 @@
 package staticpod
 
 import (
+	"bufio"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestSameCommand(t *testing.T) {
@@ -48,6 +52,77 @@ func TestReplacedManifest(t *testing.T) {
 	}
 	if os.Remove(path); !replaced(path, before) {
 		t.Error("a missing file is not noticed")
+	}
+}
+
+func TestAnnouncedManifest(t *testing.T) {
+	const old, next = "spec: {containers: [{name: etcd, image: 'etcd:3.5.24-0'}]}\n", "spec: {containers: [{name: etcd, image: 'etcd:3.6.5-0'}]}\n"
+	dir := t.TempDir()
+	now, pattern := filepath.Join(dir, "etcd.yaml"), filepath.Join(dir, "kubeadm-upgraded-manifests*", "etcd.yaml")
+	temporary := filepath.Join(dir, "kubeadm-upgraded-manifests42", "etcd.yaml")
+	if err := os.Mkdir(filepath.Dir(temporary), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(now, old)
+	if announced(pattern, now, time.Time{}) {
+		t.Error("without a new manifest")
+	}
+	for text, want := range map[string]bool{
+		next:                true,
+		"# kubeadm\n" + old: false, // it says the same: kubeadm leaves etcd alone
+		next[:20]:           false, // kubeadm writes it just now
+		"":                  false,
+	} {
+		if write(temporary, text); announced(pattern, now, time.Time{}) != want {
+			t.Errorf("%q announces another etcd: %t", text, !want)
+		}
+	}
+	if write(temporary, next); announced(pattern, now, time.Now().Add(time.Hour)) {
+		t.Error("that of an earlier run counts")
+	}
+}
+
+// TestLeave has a server that neither closes its port nor ends when it is asked to: it is waited for no longer than a second, and killed in the end.
+func TestLeave(t *testing.T) {
+	port, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer port.Close()
+	command := []string{"sh", "-c", "trap '' TERM; echo ready; read never"}
+	server := exec.CommandContext(t.Context(), command[0], command[1:]...)
+	if _, err := server.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	l := &leaver{log: &log, server: Process{server.Process.Pid, command}, address: port.Addr().String()}
+	l.finish()
+	if !l.server.Runs() {
+		t.Fatal("a server that was not asked to leave was killed")
+	}
+	l.leave()
+	if l.leave(); !l.server.Runs() || strings.Count(log.String(), "\n") != 1 {
+		t.Errorf("asked to leave: runs %t, log %q", l.server.Runs(), log.String())
+	}
+	l.finish()
+	if err := server.Wait(); err == nil || l.server.Runs() {
+		t.Errorf("it goes on: %v", err)
 	}
 }
 
