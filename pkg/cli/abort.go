@@ -14,6 +14,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/engine"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/report"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/upgrade"
@@ -27,7 +28,7 @@ type abort struct {
 
 func newAbort(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	a := &abort{runner: runner{in: in, flags: flags}}
-	a.maxUnavailable = "1"
+	a.maxUnavailable, a.fetchAtOnce = "1", plan.DefaultFetchAtOnce // it has no flags for them
 	cmd := &cobra.Command{
 		Use:                   "abort [--rollback-node NODE]",
 		DisableFlagsInUseLine: true,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/report"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/ui"
@@ -26,6 +27,7 @@ type checker struct {
 
 func newCheck(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Command {
 	c := &checker{runner: runner{in: in, flags: flags, dryRun: true}}
+	c.fetchAtOnce = plan.DefaultFetchAtOnce // it has no flag for it
 	cmd := &cobra.Command{
 		Use:                   "check --to VERSION",
 		DisableFlagsInUseLine: true,

@@ -49,6 +49,7 @@ func TestBadInput(t *testing.T) {
 		"bad pull policy":     {[]string{"plan", image, "--agent-pull-policy=Sometimes"}, []string{"--agent-pull-policy", "Sometimes"}},
 		"bad output":          {[]string{"plan", image, "-o", "xml"}, []string{"--output", "xml"}},
 		"bad drain time":      {[]string{"plan", image, "--drain-timeout=0s"}, []string{"--drain-timeout"}},
+		"nobody may fetch":    {[]string{"plan", image, "--fetch-at-once=0"}, []string{"--fetch-at-once"}},
 		"bad agent time":      {[]string{"plan", image, "--agent-timeout=-1s"}, []string{"--agent-timeout"}},
 		"unknown flag":        {[]string{"plan", "--too", "v1.34.4"}, []string{"--too"}},
 		"unknown command":     {[]string{"clutser"}, []string{"clutser"}},

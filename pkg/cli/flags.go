@@ -39,6 +39,7 @@ type upgradeFlags struct {
 	selector         string
 	maxUnavailable   string
 	maxFailures      int
+	fetchAtOnce      int
 	pauseAfter       string
 	etcd             string
 	packagesFrom     string
@@ -51,6 +52,7 @@ func (f *upgradeFlags) add(fs *pflag.FlagSet) {
 	f.addVia(fs)
 	f.addWorkers(fs)
 	fs.IntVar(&f.maxFailures, "max-failures", 0, "How many workers may fail before no other one is started. Those that have been started are finished.")
+	fs.IntVar(&f.fetchAtOnce, "fetch-at-once", plan.DefaultFetchAtOnce, "How many nodes may fetch packages and images at once, before anything changes.")
 	fs.StringVar(&f.pauseAfter, "pause-after", "", "Stop after: control-plane, first-worker or every-node. The same command goes on.")
 	f.addKeepEtcd(fs)
 	f.addOrigins(fs)
@@ -201,6 +203,10 @@ func (f *upgradeFlags) workers(o *upgrade.Options) error {
 		return fmt.Errorf("--max-failures: %d is below zero", f.maxFailures)
 	}
 	o.Plan.MaxFailures = f.maxFailures
+	if f.fetchAtOnce < 1 {
+		return fmt.Errorf("--fetch-at-once: %d nodes can fetch nothing: want more than zero", f.fetchAtOnce)
+	}
+	o.Plan.FetchAtOnce = f.fetchAtOnce
 	switch f.etcd {
 	case "kubeadm", "":
 	case "keep":

@@ -129,6 +129,7 @@ func choices(p *plan.Plan) []choice {
 		{flag: "selector", value: o.Selector},
 		{flag: "max-unavailable", value: strconv.Itoa(max(1, o.MaxUnavailable))},
 		{flag: "max-failures", value: strconv.Itoa(o.MaxFailures)},
+		{flag: "fetch-at-once", value: strconv.Itoa(cmp.Or(o.FetchAtOnce, plan.DefaultFetchAtOnce))},
 		{flag: "pause-after", value: string(o.PauseAfter)},
 		{flag: "delete-emptydir-data", value: strconv.FormatBool(o.DeleteEmptyDir)},
 		{flag: "force", value: strconv.FormatBool(o.Force)},

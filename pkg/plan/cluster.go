@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -30,12 +31,17 @@ type Options struct {
 	// MaxFailures is how many workers may fail before no other one is started.
 	MaxFailures int        `json:"maxFailures,omitempty"`
 	PauseAfter  PauseAfter `json:"pauseAfter,omitempty"`
+	// FetchAtOnce is how many nodes fetch packages and images at once; zero counts as DefaultFetchAtOnce.
+	FetchAtOnce int `json:"fetchAtOnce,omitempty"`
 	// KeepEtcd has kubeadm leave its etcd as it is.
 	KeepEtcd bool `json:"keepEtcd,omitempty"`
 	// PackagesFrom and ImagesFrom are where packages and images come from; nil means where the nodes have them from by themselves.
 	PackagesFrom *Origin `json:"packagesFrom,omitempty"`
 	ImagesFrom   *Origin `json:"imagesFrom,omitempty"`
 }
+
+// DefaultFetchAtOnce spares registries, and the links to them.
+const DefaultFetchAtOnce = 3
 
 // Packages is what each node's package manager would do, by node name and by the versions that the node needs.
 type Packages map[string]map[version.Version]hostaction.Resolution
@@ -181,7 +187,7 @@ func (b *builder) host(id, title, node string, a hostaction.Action, timeout time
 
 // prepare fetches everything that the later phases need on each node they touch, before anything changes.
 func (b *builder) prepare() []Phase {
-	ph := Phase{ID: "prepare", Title: "Fetch packages and images", Parallel: 3}
+	ph := Phase{ID: "prepare", Title: "Fetch packages and images", Parallel: cmp.Or(b.in.Options.FetchAtOnce, DefaultFetchAtOnce)}
 	for _, n := range b.everyNode() {
 		var steps []Step
 		var files []hostaction.File

@@ -6,6 +6,8 @@ import "context"
 // every control-plane node, while no node is drained and no kubelet restarted more than once. Meanwhile users write and read,
 // and what they notice is kept for comparing.
 func haThreeMinors(ctx context.Context, e *env) error {
+	// All nodes of the lab share one disk: what three unpack at once, the members of etcd wait for.
+	e.extra = []string{"--fetch-at-once=1"}
 	l, err := e.startLoad(ctx)
 	if err != nil {
 		return err
