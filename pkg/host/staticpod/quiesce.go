@@ -7,9 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,6 +24,10 @@ const (
 	manifestLook = 25 * time.Millisecond
 	// closePatience is how long an API server may take to close its port; it does in some hundredths of a second.
 	closePatience = time.Second
+	// portLook is how often a port is tried, which leaves a line in a server's log.
+	portLook = 100 * time.Millisecond
+	// answerTime is what requests get that etcd has begun with when it closes its port.
+	answerTime = 500 * time.Millisecond
 	// prepared is where kubeadm writes a new manifest of etcd first. It makes three certificates before it puts it in place, which takes
 	// some tenths of a second; the kubelet ends etcd at once then.
 	prepared = "/etc/kubernetes/tmp/kubeadm-upgraded-manifests*/etcd.yaml"
@@ -36,7 +42,8 @@ const (
 // etcd. It then waits for a time-out, the node goes NotReady, and in the end the kubelet kills the API server for its failing
 // probes. One that is told to end while its etcd still serves closes its port, answers what it has, and sends its clients
 // elsewhere; a load balancer that is refused takes another one at once. The kubelet starts it again by itself, and until its etcd is
-// back it does not listen. Kubernetes' documentation advises to do the same by hand, 20 seconds before:
+// back it does not listen. Nor does etcd end before its watches do, but for a time-out of seven seconds: so it is killed as soon as etcd
+// has closed its port. Kubernetes' documentation advises to do the same by hand, 20 seconds before:
 // https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/#considerations-when-upgrading-etcd
 // https://github.com/kubernetes/kubeadm/issues/2991
 func WithoutServer(ctx context.Context, log io.Writer, do func(leave func()) error) error {
@@ -70,9 +77,12 @@ func WithoutServer(ctx context.Context, log io.Writer, do func(leave func()) err
 type leaver struct {
 	log          io.Writer
 	server, etcd Process
-	address      string
-	once         sync.Once
-	left         bool
+	// address is the API server's, etcdAddress that of its etcd; empty where it is not known.
+	address, etcdAddress string
+	once                 sync.Once
+	left                 bool
+	// closed is since when etcd has refused connections.
+	closed time.Time
 }
 
 func newLeaver(log io.Writer) (*leaver, error) {
@@ -89,20 +99,40 @@ func newLeaver(log io.Writer) (*leaver, error) {
 		return nil, err
 	}
 	l.address = ServerAddress(args)
+	if args, err = Args(Etcd); err != nil {
+		return nil, err
+	}
+	first, _, _ := strings.Cut(args["listen-client-urls"], ",")
+	if u, err := url.Parse(first); err == nil {
+		l.etcdAddress = u.Host
+	}
 	return l, nil
 }
 
-// watch waits until etcd is about to be replaced, and has the API server leave. One that has not ended when etcd has can answer nobody any
-// more, and is ended by force.
+// watch waits until etcd is about to be replaced, and has the API server leave. One that has not ended when etcd takes no more requests can
+// answer nobody any more, and is ended by force.
 func (l *leaver) watch(ctx context.Context, before fs.FileInfo) {
 	since := time.Now()
-	if until(ctx, func() bool { return replaced(Etcd, before) || announced(prepared, Etcd, since) }) != nil {
+	if until(ctx, manifestLook, func() bool { return replaced(Etcd, before) || announced(prepared, Etcd, since) }) != nil {
 		return
 	}
 	l.leave()
-	if until(ctx, func() bool { return !l.etcd.Runs() }) == nil {
+	if until(ctx, portLook, l.etcdIsAway) == nil {
 		l.finish()
 	}
+}
+
+// etcdIsAway tells whether etcd has ended, or has closed its port long enough ago for what it had begun with.
+func (l *leaver) etcdIsAway() bool {
+	switch {
+	case !l.etcd.Runs():
+		return true
+	case l.etcdAddress == "" || !refuses(l.etcdAddress):
+		l.closed = time.Time{}
+	case l.closed.IsZero():
+		l.closed = time.Now()
+	}
+	return !l.closed.IsZero() && time.Since(l.closed) >= answerTime
 }
 
 // leave asks the API server to end and waits until it takes no more requests. It goes on with those that it has, and with watches.
@@ -116,7 +146,7 @@ func (l *leaver) leave() {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 		defer cancel()
-		_ = until(ctx, func() bool { return refuses(l.address) }) // what it does not do in time costs time
+		_ = until(ctx, manifestLook, func() bool { return refuses(l.address) }) // what it does not do in time costs time
 	})
 }
 
@@ -136,8 +166,8 @@ func (l *leaver) finish() {
 }
 
 // until waits for a condition; the error is that of the context.
-func until(ctx context.Context, so func() bool) error {
-	tick := time.NewTicker(manifestLook)
+func until(ctx context.Context, every time.Duration, so func() bool) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for !so() {
 		select {

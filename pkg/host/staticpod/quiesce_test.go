@@ -2,6 +2,7 @@ package staticpod
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -126,14 +127,39 @@ func TestLeave(t *testing.T) {
 	}
 }
 
+// TestEtcdIsAway: an etcd that waits for watches to end is away once it takes no more requests.
+func TestEtcdIsAway(t *testing.T) {
+	port, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	etcd := cat(t)
+	l := &leaver{etcd: Process{etcd.Process.Pid, []string{"cat"}}, etcdAddress: port.Addr().String()}
+	if l.etcdIsAway() {
+		t.Error("it listens")
+	}
+	port.Close()
+	if l.etcdIsAway() {
+		t.Error("what it had begun with gets no time")
+	}
+	l.closed = time.Now().Add(-answerTime)
+	if !l.etcdIsAway() {
+		t.Error("it has not listened for long")
+	}
+	l.closed, l.etcdAddress = time.Time{}, ""
+	if l.etcdIsAway() {
+		t.Error("it runs, and its port is not known")
+	}
+	if err := etcd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := etcd.Wait(); err == nil || !l.etcdIsAway() {
+		t.Error("it has ended")
+	}
+}
+
 func TestProcess(t *testing.T) {
-	sleeper := exec.CommandContext(t.Context(), "cat")
-	if _, err := sleeper.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := sleeper.Start(); err != nil {
-		t.Fatal(err)
-	}
+	sleeper := cat(t)
 	p, other := Process{sleeper.Process.Pid, []string{"cat"}}, Process{sleeper.Process.Pid, []string{"cat", "/etc/motd"}}
 	if !p.Runs() || other.Runs() {
 		t.Errorf("runs: %t, and as another command: %t", p.Runs(), other.Runs())
@@ -150,4 +176,28 @@ func TestProcess(t *testing.T) {
 	if err := p.Signal(syscall.SIGKILL); p.Runs() || err != nil {
 		t.Errorf("after its end: runs %t, signal %v", p.Runs(), err)
 	}
+}
+
+// cat starts a process and waits until it is at work: just before, the kernel has no command line of it.
+func cat(t *testing.T) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, "ready\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
 }
