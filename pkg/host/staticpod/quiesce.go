@@ -7,11 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,28 +20,27 @@ import (
 const (
 	// manifestLook is how often etcd's manifest is looked at while it may be replaced.
 	manifestLook = 25 * time.Millisecond
+	// processLook is how often the processes of the host are gone through.
+	processLook = 250 * time.Millisecond
 	// closePatience is how long an API server may take to close its port; it does in some hundredths of a second.
 	closePatience = time.Second
-	// portLook is how often a port is tried, which leaves a line in a server's log.
-	portLook = 100 * time.Millisecond
-	// answerTime is what requests get that etcd has begun with when it closes its port.
-	answerTime = 500 * time.Millisecond
+	// lingerTime is how long an API server that was asked to end goes on for the sake of watches.
+	lingerTime = time.Minute
 	// prepared is where kubeadm writes a new manifest of etcd first. It makes three certificates before it puts it in place, which takes
 	// some tenths of a second; the kubelet ends etcd at once then.
 	prepared = "/etc/kubernetes/tmp/kubeadm-upgraded-manifests*/etcd.yaml"
 )
 
-// WithoutServer does something that may replace etcd's manifest, and has the API server of this host take no new requests from just before.
-// What knows when it will end etcd calls leave; else that is seen by the files that kubeadm writes. The API server must not come back before
-// etcd has ended.
+// WithoutServer does something that may replace etcd's manifest, and has the API server of this host take no requests from just before until
+// the new etcd runs. What knows when it will end etcd calls leave; else that is seen by the files that kubeadm writes.
 //
 // While its etcd is away, an API server goes on listening and leaves every request hanging: those that the load balancer
 // still sends there, and those of this host's own kubelet, which wants etcd's old mirror pod deleted before it starts the new
 // etcd. It then waits for a time-out, the node goes NotReady, and in the end the kubelet kills the API server for its failing
 // probes. One that is told to end while its etcd still serves closes its port, answers what it has, and sends its clients
-// elsewhere; a load balancer that is refused takes another one at once. The kubelet starts it again by itself, and until its etcd is
-// back it does not listen. Nor does etcd end before its watches do, but for a time-out of seven seconds: so it is killed as soon as etcd
-// has closed its port. Kubernetes' documentation advises to do the same by hand, 20 seconds before:
+// elsewhere; a load balancer or a kubelet that is refused goes on at once. It lingers for the sake of watches, which is as good: the
+// kubelet would start another one, that opens its port long before it has an etcd to answer by. Once the new etcd runs it is ended by
+// force. Kubernetes' documentation advises to end it by hand, 20 seconds before:
 // https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/#considerations-when-upgrading-etcd
 // https://github.com/kubernetes/kubeadm/issues/2991
 func WithoutServer(ctx context.Context, log io.Writer, do func(leave func()) error) error {
@@ -69,6 +66,11 @@ func WithoutServer(ctx context.Context, log io.Writer, do func(leave func()) err
 	err = do(l.leave)
 	stop()
 	<-ended
+	if err == nil && l.left {
+		within, cancel := context.WithTimeout(ctx, lingerTime)
+		defer cancel()
+		_ = until(within, processLook, l.etcdIsBack) // what does not come is for the caller to find out
+	}
 	l.finish()
 	return err
 }
@@ -77,12 +79,9 @@ func WithoutServer(ctx context.Context, log io.Writer, do func(leave func()) err
 type leaver struct {
 	log          io.Writer
 	server, etcd Process
-	// address is the API server's, etcdAddress that of its etcd; empty where it is not known.
-	address, etcdAddress string
-	once                 sync.Once
-	left                 bool
-	// closed is since when etcd has refused connections.
-	closed time.Time
+	address      string
+	once         sync.Once
+	left         bool
 }
 
 func newLeaver(log io.Writer) (*leaver, error) {
@@ -99,40 +98,25 @@ func newLeaver(log io.Writer) (*leaver, error) {
 		return nil, err
 	}
 	l.address = ServerAddress(args)
-	if args, err = Args(Etcd); err != nil {
-		return nil, err
-	}
-	first, _, _ := strings.Cut(args["listen-client-urls"], ",")
-	if u, err := url.Parse(first); err == nil {
-		l.etcdAddress = u.Host
-	}
 	return l, nil
 }
 
-// watch waits until etcd is about to be replaced, and has the API server leave. One that has not ended when etcd takes no more requests can
-// answer nobody any more, and is ended by force.
+// watch waits until etcd is about to be replaced, and has the API server leave until the new one runs.
 func (l *leaver) watch(ctx context.Context, before fs.FileInfo) {
 	since := time.Now()
 	if until(ctx, manifestLook, func() bool { return replaced(Etcd, before) || announced(prepared, Etcd, since) }) != nil {
 		return
 	}
 	l.leave()
-	if until(ctx, portLook, l.etcdIsAway) == nil {
+	if until(ctx, processLook, l.etcdIsBack) == nil {
 		l.finish()
 	}
 }
 
-// etcdIsAway tells whether etcd has ended, or has closed its port long enough ago for what it had begun with.
-func (l *leaver) etcdIsAway() bool {
-	switch {
-	case !l.etcd.Runs():
-		return true
-	case l.etcdAddress == "" || !refuses(l.etcdAddress):
-		l.closed = time.Time{}
-	case l.closed.IsZero():
-		l.closed = time.Now()
-	}
-	return !l.closed.IsZero() && time.Since(l.closed) >= answerTime
+// etcdIsBack tells whether another process than before runs by etcd's manifest.
+func (l *leaver) etcdIsBack() bool {
+	now, err := Find(Etcd)
+	return err == nil && now.PID != l.etcd.PID
 }
 
 // leave asks the API server to end and waits until it takes no more requests. It goes on with those that it has, and with watches.

@@ -127,37 +127,6 @@ func TestLeave(t *testing.T) {
 	}
 }
 
-// TestEtcdIsAway: an etcd that waits for watches to end is away once it takes no more requests.
-func TestEtcdIsAway(t *testing.T) {
-	port, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	etcd := cat(t)
-	l := &leaver{etcd: Process{etcd.Process.Pid, []string{"cat"}}, etcdAddress: port.Addr().String()}
-	if l.etcdIsAway() {
-		t.Error("it listens")
-	}
-	port.Close()
-	if l.etcdIsAway() {
-		t.Error("what it had begun with gets no time")
-	}
-	l.closed = time.Now().Add(-answerTime)
-	if !l.etcdIsAway() {
-		t.Error("it has not listened for long")
-	}
-	l.closed, l.etcdAddress = time.Time{}, ""
-	if l.etcdIsAway() {
-		t.Error("it runs, and its port is not known")
-	}
-	if err := etcd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := etcd.Wait(); err == nil || !l.etcdIsAway() {
-		t.Error("it has ended")
-	}
-}
-
 func TestProcess(t *testing.T) {
 	sleeper := cat(t)
 	p, other := Process{sleeper.Process.Pid, []string{"cat"}}, Process{sleeper.Process.Pid, []string{"cat", "/etc/motd"}}
