@@ -152,7 +152,7 @@ func ForEtcd(in EtcdInput) (*Plan, error) {
 		p.Etcd.Members = append(p.Etcd.Members, EtcdMemberSummary{Name: m.Name, Node: m.Node, Run: run(m), Version: m.Version})
 		b.state[m.Name] = m
 	}
-	var work []Phase
+	work := b.owed()
 	for i, h := range in.Hops {
 		p.Path = append(p.Path, h.To)
 		p.Etcd.Hops = append(p.Etcd.Hops, EtcdHop{Kind: h.Kind, From: h.From, To: h.To, Images: in.Images[h.To]})
@@ -162,7 +162,7 @@ func ForEtcd(in EtcdInput) (*Plan, error) {
 		}
 		work = append(work, leading(h.To.Bare(), phases)...)
 	}
-	if len(work) == 0 && len(in.Hops) == 0 {
+	if len(in.Hops) == 0 {
 		p.Path = []version.Version{in.To}
 	}
 	rest := b.kubeadm()
@@ -188,6 +188,33 @@ func ForEtcd(in EtcdInput) (*Plan, error) {
 	}
 	return p, p.seal()
 }
+
+// owed is the end of a hop of a run that was cut short when its last member had been replaced: nobody has said yet that all agree.
+func (b *etcdBuilder) owed() []Phase {
+	begun := b.etcd.Begun
+	if begun == nil || begun.Etcd == nil || begun.Etcd.Converts() {
+		return nil
+	}
+	at := b.in.Cluster.Etcd.Members[0].Version
+	for _, m := range b.in.Cluster.Etcd.Members {
+		if m.Error != "" || m.Version.IsZero() || m.Version != at {
+			return nil
+		}
+	}
+	// Its hops are those that it had left, so that the one that led here need not be among them.
+	for s := range begun.Steps() {
+		if s.Kind != Kind(hostaction.EtcdAgree{}.Kind()) {
+			continue
+		}
+		if a, err := Params[hostaction.EtcdAgree](s); err == nil && a.Version == at {
+			return leading(at.Bare(), []Phase{b.agree(strings.TrimSuffix(s.ID, agreed), knowledge.Hop{To: at})})
+		}
+	}
+	return nil
+}
+
+// agreed ends the ID of the step that ends a hop.
+const agreed = "/agree/members"
 
 func run(m cluster.EtcdMember) cluster.EtcdRun {
 	if m.Process == nil {
@@ -400,7 +427,7 @@ func (b *etcdBuilder) agree(label string, h knowledge.Hop) Phase {
 		names = append(names, m.Name)
 	}
 	return Phase{ID: id, Title: "Every member at " + h.To.Bare(), Parallel: 1, Groups: []Group{{ID: id + "/cluster", Title: "cluster", Steps: []Step{
-		b.host(id+"/members", "all members agree on version, storage, index, leases and the hash of all keys", node,
+		b.host(label+agreed, "all members agree on version, storage, index, leases and the hash of all keys", node,
 			hostaction.EtcdAgree{Access: b.access(node), Version: h.To, Members: names}, 10*time.Minute),
 	}}}}
 }

@@ -284,6 +284,47 @@ func TestTheSnapshotOfAnUpgradeThatWasBegunCounts(t *testing.T) {
 	}
 }
 
+// TestAgreementOfAHopThatWasCutShort: once all members are replaced the hop is passed, but nobody has said yet that they agree.
+func TestAgreementOfAHopThatWasCutShort(t *testing.T) {
+	in := etcdInput(t, stacked("3.5.21", "cp-1", "cp-2", "cp-3"), "3.6.16", "3.5.35")
+	_, begun := etcdSteps(t, in)
+	for at, want := range map[string][]string{"3.5.35": {"3.5/agree/members", "3.6/agree/members"}, "3.6.16": {"3.6/agree/members"}, "3.5.21": {"3.5/agree/members", "3.6/agree/members"}} {
+		var hops []string
+		for _, h := range []string{"3.5.35", "3.6.16"} {
+			if v(at).Less(v(h)) {
+				hops = append(hops, h)
+			}
+		}
+		c := stacked(at, "cp-1", "cp-2", "cp-3")
+		in := etcdInput(t, c, "3.6.16", hops...)
+		if len(hops) == 0 {
+			in.Hops = nil
+		}
+		in.Begun = begun
+		got, p := etcdSteps(t, in)
+		agreements := slices.DeleteFunc(slices.Clone(got), func(id string) bool { return !strings.HasSuffix(id, agreed) })
+		if d := cmp.Diff(want, agreements); d != "" {
+			t.Errorf("all at %s: %s", at, d)
+		}
+		if !slices.Contains(got, "finish/snapshot") || p.Etcd.Snapshot != begun.Etcd.Snapshot {
+			t.Errorf("all at %s: the snapshot of before is not looked at: %q", at, got)
+		}
+		c.Etcd.Members[1].Error = "it does not answer"
+		if at == "3.6.16" {
+			if got, _ := etcdSteps(t, in); slices.Contains(got, "3.6/agree/members") {
+				t.Errorf("members agree of which one does not answer: %q", got)
+			}
+		}
+		// The plan of the run that goes on is what the next one finds.
+		if in.Begun = p; at == "3.5.35" {
+			c.Etcd.Members[1].Error = ""
+			if again, _ := etcdSteps(t, in); !slices.Contains(again, "3.5/agree/members") {
+				t.Errorf("cut short again: %q", again)
+			}
+		}
+	}
+}
+
 func TestDowngradeOfEtcd(t *testing.T) {
 	in := etcdInput(t, stacked("3.6.16", "cp-1", "cp-2", "cp-3"), "3.5.35")
 	in.Options.Downgrade = true

@@ -77,7 +77,7 @@ func (u *Upgrade) reach(ctx context.Context, underWay bool) (missing string, err
 
 // passing are findings about what starts again together with static pods and drained pods.
 var passing = []string{"apiserver-unhealthy", "addon-not-ready", "dns-down", "apiservice-down", "crd-conversion-down", "webhook-down", "webhook-system-down",
-	"webhook-nodes-down", "clock-skew"}
+	"webhook-nodes-down", "clock-skew", "etcd-member-down", "etcd-not-reached", "etcd-no-leader"}
 
 // comingBack names what findings that block are about, if all of it may come back by itself.
 func comingBack(fs []preflight.Finding) string {
@@ -85,12 +85,12 @@ func comingBack(fs []preflight.Finding) string {
 	for _, f := range fs {
 		switch {
 		case f.Severity != preflight.Error:
-		case f.ID == preflight.StaticPodNotReady:
-			back = append(back, f.Object)
-		case slices.Contains(passing, f.ID):
-			back = append(back, f.Evidence...)
-		default:
+		case f.ID != preflight.StaticPodNotReady && !slices.Contains(passing, f.ID):
 			return ""
+		case len(f.Evidence) == 0:
+			back = append(back, f.Object)
+		default:
+			back = append(back, f.Evidence...)
 		}
 	}
 	return strings.Join(back, ", ")

@@ -17,6 +17,7 @@ func TestComingBack(t *testing.T) {
 	}{
 		{"only static pods", []preflight.Finding{pod, warning, pod}, "pod kube-system/etcd-cp-1, pod kube-system/etcd-cp-1"},
 		{"what starts with them", []preflight.Finding{pod, {ID: "addon-not-ready", Severity: preflight.Error, Evidence: []string{"kube-proxy (x)"}}}, "pod kube-system/etcd-cp-1, kube-proxy (x)"},
+		{"a member of etcd that boots", []preflight.Finding{{ID: "etcd-member-down", Severity: preflight.Error, Object: "etcd member cp-2"}}, "etcd member cp-2"},
 		{"a node as well", []preflight.Finding{pod, node}, ""},
 		{"nothing that blocks", []preflight.Finding{warning}, ""},
 	} {

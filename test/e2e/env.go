@@ -51,10 +51,7 @@ func (e *env) during(ctx context.Context, name string, keep func(failed bool) bo
 	}
 	failedBefore := e.failed
 	// What has only just joined is not Ready yet, and an upgrade does not begin on it.
-	err := poll(ctx, 3*time.Minute, "the control plane to serve", func(ctx context.Context) (bool, error) {
-		err := e.controlPlaneServes(ctx)
-		return err == nil, err
-	})
+	err := e.awaitControlPlane(ctx)
 	if err == nil {
 		err = scenario(ctx, e)
 	}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,33 +15,82 @@ import (
 // etcdIll is something that is wrong before an upgrade of etcd, and that has to be found before anything changes.
 type etcdIll struct {
 	name string
-	// make and mend are scripts for one control-plane node.
-	make, mend string
+	// make and mend are given one control-plane node.
+	make, mend func(ctx context.Context, e *env, node string) error
 	// words have to be in what is said.
 	words string
 }
 
 const (
 	etcdManifest = "/etc/kubernetes/manifests/etcd.yaml"
-	aside        = "/var/tmp/etcd.yaml"
+	aside        = "/etc/kubernetes/etcd.yaml.aside"
 )
 
-// etcdIlls are made on the last control-plane node. FREE is where the disk of etcd's data lies.
+// etcdIlls are made on the last control-plane node.
 func etcdIlls(image string) []etcdIll {
-	editing := func(from, to string) string {
-		// The kubelet reads whatever appears there: the new text comes at once and whole.
-		return fmt.Sprintf("set -eu; cp %[1]s %[2]s; sed 's|%[3]s|%[4]s|' %[2]s > /var/tmp/etcd.new; mv /var/tmp/etcd.new %[1]s", etcdManifest, aside, from, to)
-	}
-	back := fmt.Sprintf("mv %s %s", aside, etcdManifest)
 	return []etcdIll{
-		{name: "a member that is down", make: "mv " + etcdManifest + " " + aside, mend: back, words: "etcd-member-down"},
+		// One that is stopped would take the kubelet of its host with it, which goes by the API server there.
+		{name: "a member that is not there", words: "etcd-member-down", make: addMember, mend: removeMember},
 		{name: "a flag that nobody knows any more, and no release has another name for", words: "etcd-flag",
-			make: editing("    - --name=", "    - --enable-v2=true\\n    - --experimental-enable-v2v3=/v2\\n    - --name="), mend: back},
+			make: restartEtcd(fmt.Sprintf("cp %[1]s %[2]s; sed 's|    - --name=|    - --enable-v2=true\\n    - --experimental-enable-v2v3=/v2\\n    - --name=|' %[2]s", etcdManifest, aside)),
+			mend: restartEtcd("cat " + aside)},
 		{name: "a disk without room for a copy of the database", words: "etcd-space",
-			make: "set -eu; free=$(df --output=avail -B1M /var/lib/etcd | tail -n1); fallocate -l $((free - 8))M /var/lib/etcd/filler", mend: "rm -f /var/lib/etcd/filler"},
+			make: script("free=$(df --output=avail -B1M /var/lib/etcd | tail -n1); fallocate -l $((free - 8))M /var/lib/etcd/filler"), mend: script("rm -f /var/lib/etcd/filler")},
 		{name: "an image that one node cannot get", words: "etcd-image-missing",
-			make: "set -eu; mv /etc/containerd/certs.d /var/tmp/certs.d; crictl rmi " + image + " >/dev/null 2>&1 || true", mend: "mv /var/tmp/certs.d /etc/containerd/certs.d"},
+			make: script("mv /etc/containerd/certs.d /var/tmp/certs.d; crictl rmi " + image + " >/dev/null 2>&1 || true"), mend: script("mv /var/tmp/certs.d /etc/containerd/certs.d")},
 	}
+}
+
+func script(text string) func(context.Context, *env, string) error {
+	return func(ctx context.Context, e *env, node string) error {
+		_, err := e.lab.exec(ctx, node, "sh", "-euc", text)
+		return err
+	}
+}
+
+// restartEtcd puts another manifest in etcd's place. The API server beside it is sent away meanwhile: it would leave the kubelet hanging, which starts the
+// new etcd. The kubelet takes no file whose name begins with a dot, and whatever has another name, whole or not.
+func restartEtcd(manifest string) func(context.Context, *env, string) error {
+	next := path.Join(path.Dir(etcdManifest), ".etcd.next")
+	return script(fmt.Sprintf(`{ %[1]s; } > %[2]s
+etcd=$(pgrep -x etcd) server=$(pgrep -x kube-apiserver)
+kill -TERM $server
+mv %[2]s %[3]s
+timeout 120 sh -c "while [ -d /proc/$etcd ]; do sleep 0.1; done; until pgrep -x etcd >/dev/null; do sleep 0.1; done"
+kill -KILL $server || true
+timeout 120 sh -c "until kubectl --kubeconfig /etc/kubernetes/admin.conf --server https://127.0.0.1:6443 --tls-server-name kubernetes get --raw /readyz; do sleep 1; done"`,
+		manifest, next, etcdManifest))
+}
+
+// nobody is where no member listens (RFC 5737).
+const nobody = "https://192.0.2.1:2380"
+
+func addMember(ctx context.Context, e *env, _ string) error {
+	c, err := e.etcdClient(ctx, slices.Sorted(maps.Values(e.members()))...)
+	if err != nil {
+		return err
+	}
+	_, err = c.MemberAdd(ctx, []string{nobody})
+	return errors.Join(err, c.Close())
+}
+
+func removeMember(ctx context.Context, e *env, _ string) error {
+	c, err := e.etcdClient(ctx, slices.Sorted(maps.Values(e.members()))...)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	list, err := c.MemberList(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range list.Members {
+		if slices.Contains(m.PeerURLs, nobody) {
+			_, err = c.MemberRemove(ctx, m.ID)
+			return err
+		}
+	}
+	return errors.New("it is not there")
 }
 
 // etcdFaults upgrades etcd over what goes wrong: what is wrong before is found while nothing has changed, and a member whose host loses its power
@@ -60,11 +112,14 @@ func etcdFaults(ctx context.Context, e *env) error {
 
 // refusesIll makes something wrong, wants it named and nothing changed, and mends it.
 func (e *env) refusesIll(ctx context.Context, ill etcdIll, node string) error {
-	if _, err := e.lab.exec(ctx, node, "sh", "-c", ill.make); err != nil {
-		return fmt.Errorf("make %s: %w", ill.name, err)
-	}
 	before, err := e.take(ctx)
 	if err != nil {
+		return err
+	}
+	if err := ill.make(ctx, e, node); err != nil {
+		return fmt.Errorf("make %s: %w", ill.name, err)
+	}
+	if err := e.awaitControlPlane(ctx); err != nil {
 		return err
 	}
 	e.check(ill.name+" is found before anything changes", func() error {
@@ -82,10 +137,10 @@ func (e *env) refusesIll(ctx context.Context, ill etcdIll, node string) error {
 		}
 		return errors.Join(errs...)
 	})
-	if _, err := e.lab.exec(ctx, node, "sh", "-c", ill.mend); err != nil {
+	if err := ill.mend(ctx, e, node); err != nil {
 		return fmt.Errorf("mend %s: %w", ill.name, err)
 	}
-	return e.membersAgree(ctx)
+	return errors.Join(e.awaitControlPlane(ctx), e.membersAgree(ctx))
 }
 
 // etcdLosesPower cuts the power of the host whose member is replaced.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path"
+	"slices"
 	"time"
 )
 
@@ -33,6 +35,10 @@ func etcdKill(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
+	// A member whose replacement went on after the run had died serves already, and is not waited for again.
+	steps = slices.DeleteFunc(steps, func(id string) bool {
+		return path.Base(id) == "serves" && k.inside[path.Dir(id)+"/replace"] > 0
+	})
 	e.check("runs were killed at every step's beginning and at random instants inside of steps", func() error { return k.enough(steps) })
 	e.check("every member was replaced once per hop, says systemd's journal", func() error {
 		return e.startedOnce(ctx, began, e.lab.info.controlPlanes(), replaceUnit)

@@ -121,12 +121,7 @@ func (e *env) upgradeEtcd(ctx context.Context, who, version string, upgrade func
 	e.check("the watcher was told of each write once", l.everyEventOnce)
 	e.check("never were two members down, and each one was", func() error { return w.oneAtATime(e.lab.info.controlPlanes()) })
 	e.check("etcd's members are healthy, of one version and of the same data", func() error { return e.membersAgree(ctx) })
-	e.check("every node and static pod is Ready", func() error {
-		return poll(ctx, time.Minute, "the control plane to serve", func(ctx context.Context) (bool, error) {
-			err := e.controlPlaneServes(ctx)
-			return err == nil, err
-		})
-	})
+	e.check("every node and static pod is Ready", func() error { return e.awaitControlPlane(ctx) })
 	e.check("the API serves every object as before", func() error { return e.sameObjects(ctx, objects) })
 	after, err := e.take(ctx)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -72,23 +73,30 @@ func etcdV2(ctx context.Context, e *env) error {
 
 // sameKeys reads all of each member by itself, at one revision.
 func (e *env) sameKeys(ctx context.Context) error {
-	var first string
-	var at int64
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	// Every member has this revision: it is the lowest.
+	at := int64(math.MaxInt64)
 	for node, url := range e.members() {
 		c, err := e.etcdClient(ctx, url)
 		if err != nil {
 			return err
 		}
-		opts := []clientv3.OpOption{clientv3.WithPrefix(), clientv3.WithSerializable()}
-		if at > 0 {
-			opts = append(opts, clientv3.WithRev(at))
+		s, err := c.Status(ctx, url)
+		if err := errors.Join(err, c.Close()); err != nil {
+			return fmt.Errorf("ask member on %s: %w", node, err)
 		}
-		r, err := c.Get(ctx, "/registry/", opts...)
+		at = min(at, s.Header.Revision)
+	}
+	var first string
+	for node, url := range e.members() {
+		c, err := e.etcdClient(ctx, url)
+		if err != nil {
+			return err
+		}
+		r, err := c.Get(ctx, "/registry/", clientv3.WithPrefix(), clientv3.WithSerializable(), clientv3.WithRev(at))
 		if err := errors.Join(err, c.Close()); err != nil {
 			return fmt.Errorf("read all keys of %s: %w", node, err)
-		}
-		if at == 0 {
-			at = r.Header.Revision
 		}
 		h := sha256.New()
 		for _, kv := range r.Kvs {
@@ -118,7 +126,7 @@ func (e *env) backends(ctx context.Context) error {
 		errs = append(errs, err)
 	}
 	m, err := e.client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, "kubeadm-config", metav1.GetOptions{})
-	if err == nil && strings.Contains(m.Data["ClusterConfiguration"], "etcd2") {
+	if err == nil && strings.Contains(m.Data["ClusterConfiguration"], "storage-backend") {
 		err = fmt.Errorf("kubeadm would go back to the v2 API: %s", m.Data["ClusterConfiguration"])
 	}
 	return errors.Join(append(errs, err)...)

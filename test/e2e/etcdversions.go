@@ -73,6 +73,14 @@ func tellsStorage(version string) bool {
 		!strings.HasPrefix(version, "3.3.") && !strings.HasPrefix(version, "3.4.") && !strings.HasPrefix(version, "3.5.")
 }
 
+// awaitControlPlane waits for controlPlaneServes.
+func (e *env) awaitControlPlane(ctx context.Context) error {
+	return poll(ctx, 3*time.Minute, "the control plane to serve", func(ctx context.Context) (bool, error) {
+		err := e.controlPlaneServes(ctx)
+		return err == nil, err
+	})
+}
+
 // controlPlaneServes wants every node Ready and every static pod of the control plane Ready.
 func (e *env) controlPlaneServes(ctx context.Context) error {
 	nodes, err := e.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})

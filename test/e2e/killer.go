@@ -69,6 +69,7 @@ func (v *victim) heard(line string) {
 	case begins && !v.began[id]:
 		v.began[id] = true
 		v.die("at the beginning of " + id)
+	case path.Base(id) == "image": // every run looks at it again: the instants are for what changes something
 	case started && v.armed == "" && v.within < killsInside && v.inside[id] < killsPerStep:
 		v.armed = id
 		after := time.Duration(v.random.Int64N(int64(lasts(id))))
