@@ -24,6 +24,8 @@ const (
 	processLook = 250 * time.Millisecond
 	// closePatience is how long an API server may take to close its port; it does in some hundredths of a second.
 	closePatience = time.Second
+	// answerTime is what an API server gets for requests that it has begun with when it closes its port.
+	answerTime = 5 * time.Second
 	// lingerTime is how long an API server that was asked to end goes on for the sake of watches.
 	lingerTime = time.Minute
 	// prepared is where kubeadm writes a new manifest of etcd first. It makes three certificates before it puts it in place, which takes
@@ -58,14 +60,12 @@ func WithoutServer(ctx context.Context, log io.Writer, do func(leave func()) err
 		return do(func() {})
 	}
 	watching, stop := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		l.watch(watching, before)
-	}()
+	var watches sync.WaitGroup
+	watches.Go(func() { l.watch(watching, before) })
+	watches.Go(func() { l.hasten(watching) })
 	err = do(l.leave)
 	stop()
-	<-ended
+	watches.Wait()
 	if err == nil && l.left {
 		within, cancel := context.WithTimeout(ctx, lingerTime)
 		defer cancel()
@@ -80,8 +80,12 @@ type leaver struct {
 	log          io.Writer
 	server, etcd Process
 	address      string
-	once         sync.Once
-	left         bool
+	// patient is set where somebody has decided how watches are to end.
+	patient bool
+	// manifest is the API server's as it was.
+	manifest fs.FileInfo
+	once     sync.Once
+	left     bool
 }
 
 func newLeaver(log io.Writer) (*leaver, error) {
@@ -98,7 +102,9 @@ func newLeaver(log io.Writer) (*leaver, error) {
 		return nil, err
 	}
 	l.address = ServerAddress(args)
-	return l, nil
+	_, l.patient = args["shutdown-watch-termination-grace-period"]
+	l.manifest, err = os.Stat(Server)
+	return l, err
 }
 
 // watch waits until etcd is about to be replaced, and has the API server leave until the new one runs.
@@ -111,6 +117,33 @@ func (l *leaver) watch(ctx context.Context, before fs.FileInfo) {
 	if until(ctx, processLook, l.etcdIsBack) == nil {
 		l.finish()
 	}
+}
+
+// hasten ends an API server whose manifest has been replaced once it has closed its port and answered what it had: for the sake of watches, which
+// are cut off in the end all the same, it would go on until the kubelet's patience of half a minute is over, and the new one does not start before.
+func (l *leaver) hasten(ctx context.Context) {
+	if l.patient || until(ctx, manifestLook, func() bool { return replaced(Server, l.manifest) }) != nil {
+		return
+	}
+	old, err := FindCommand(l.server.Command)
+	if err != nil {
+		return
+	}
+	var closed time.Time
+	err = until(ctx, processLook, func() bool {
+		switch {
+		case !refuses(l.address):
+			closed = time.Time{}
+		case closed.IsZero():
+			closed = time.Now()
+		}
+		return !old.Runs() || !closed.IsZero() && time.Since(closed) >= answerTime
+	})
+	if err != nil || !old.Runs() {
+		return
+	}
+	fmt.Fprintf(l.log, "this host's old API server (process %d) has nothing left but watches: it is ended, so that the new one starts\n", old.PID)
+	_ = old.Signal(syscall.SIGKILL) // it may have ended by itself just now
 }
 
 // etcdIsBack tells whether another process than before runs by etcd's manifest.
