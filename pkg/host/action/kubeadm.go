@@ -65,7 +65,7 @@ func upgradeStaticPods(ctx context.Context, env Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	return staticpod.WithoutServer(ctx, env.Log, func(func()) error { return proc.Run(ctx, env.Log, kubeadm, args...) })
+	return staticpod.WithoutServer(ctx, env.Log, func(func(context.Context)) error { return proc.Run(ctx, env.Log, kubeadm, args...) })
 }
 
 // nodeArgs knows how `kubeadm upgrade node` looked: up to 1.14 it was two other commands, and preflight checks came with 1.17.

@@ -45,10 +45,10 @@ const (
 // force. Kubernetes' documentation advises to end it by hand, 20 seconds before:
 // https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/#considerations-when-upgrading-etcd
 // https://github.com/kubernetes/kubeadm/issues/2991
-func WithoutServer(ctx context.Context, log io.Writer, do func(leave func()) error) error {
+func WithoutServer(ctx context.Context, log io.Writer, do func(leave func(context.Context)) error) error {
 	before, err := os.Stat(Etcd)
 	if errors.Is(err, fs.ErrNotExist) {
-		return do(func() {})
+		return do(func(context.Context) {})
 	}
 	if err != nil {
 		return fmt.Errorf("look at etcd's static pod: %w", err)
@@ -57,7 +57,7 @@ func WithoutServer(ctx context.Context, log io.Writer, do func(leave func()) err
 	if err != nil {
 		// What cannot be found costs time, not the upgrade.
 		fmt.Fprintln(log, "this host's API server goes on while etcd restarts:", err)
-		return do(func() {})
+		return do(func(context.Context) {})
 	}
 	watching, stop := context.WithCancel(ctx)
 	var watches sync.WaitGroup
@@ -113,7 +113,7 @@ func (l *leaver) watch(ctx context.Context, before fs.FileInfo) {
 	if until(ctx, manifestLook, func() bool { return replaced(Etcd, before) || announced(prepared, Etcd, since) }) != nil {
 		return
 	}
-	l.leave()
+	l.leave(ctx)
 	if until(ctx, processLook, l.etcdIsBack) == nil {
 		l.finish()
 	}
@@ -132,7 +132,7 @@ func (l *leaver) hasten(ctx context.Context) {
 	var closed time.Time
 	err = until(ctx, processLook, func() bool {
 		switch {
-		case !refuses(l.address):
+		case !refuses(ctx, l.address):
 			closed = time.Time{}
 		case closed.IsZero():
 			closed = time.Now()
@@ -153,7 +153,7 @@ func (l *leaver) etcdIsBack() bool {
 }
 
 // leave asks the API server to end and waits until it takes no more requests. It goes on with those that it has, and with watches.
-func (l *leaver) leave() {
+func (l *leaver) leave(ctx context.Context) {
 	l.once.Do(func() {
 		l.left = true
 		fmt.Fprintf(l.log, "etcd restarts: this host's API server (process %d) is ended, so that no request hangs; the kubelet starts it again\n", l.server.PID)
@@ -161,14 +161,14 @@ func (l *leaver) leave() {
 			fmt.Fprintln(l.log, "this host's API server goes on while etcd restarts:", err)
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+		ctx, cancel := context.WithTimeout(ctx, closePatience)
 		defer cancel()
-		_ = until(ctx, manifestLook, func() bool { return refuses(l.address) }) // what it does not do in time costs time
+		_ = until(ctx, manifestLook, func() bool { return refuses(ctx, l.address) }) // what it does not do in time costs time
 	})
 }
 
-func refuses(address string) bool {
-	c, err := net.DialTimeout("tcp", address, closePatience)
+func refuses(ctx context.Context, address string) bool {
+	c, err := (&net.Dialer{Timeout: closePatience}).DialContext(ctx, "tcp", address)
 	if err == nil {
 		c.Close()
 	}

@@ -117,8 +117,8 @@ func TestLeave(t *testing.T) {
 	if !l.server.Runs() {
 		t.Fatal("a server that was not asked to leave was killed")
 	}
-	l.leave()
-	if l.leave(); !l.server.Runs() || strings.Count(log.String(), "\n") != 1 {
+	l.leave(t.Context())
+	if l.leave(t.Context()); !l.server.Runs() || strings.Count(log.String(), "\n") != 1 {
 		t.Errorf("asked to leave: runs %t, log %q", l.server.Runs(), log.String())
 	}
 	l.finish()
