@@ -112,12 +112,24 @@ type drainer struct {
 	left   []string
 }
 
+// once evicts what is not on its way already, by a run before or by somebody else, and waits until all of it is gone.
 func (d *drainer) once() error {
-	list, errs := d.helper.GetPodsForDeletion(d.node)
-	if len(errs) > 0 {
-		return errors.Join(errs...)
+	for {
+		list, errs := d.helper.GetPodsForDeletion(d.node)
+		if len(errs) > 0 {
+			return errors.Join(errs...)
+		}
+		all := list.Pods()
+		staying := slices.DeleteFunc(slices.Clone(all), func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
+		if err := d.helper.DeleteOrEvictPods(staying); err != nil || len(staying) == len(all) {
+			return err
+		}
+		select {
+		case <-d.helper.Ctx.Done():
+			return d.helper.Ctx.Err()
+		case <-time.After(lookInterval):
+		}
 	}
-	return d.helper.DeleteOrEvictPods(list.Pods())
 }
 
 func (d *drainer) started(p *corev1.Pod, evict bool) {

@@ -88,3 +88,30 @@ func TestDrainGivesUpAtOnceWhereWaitingDoesNotHelp(t *testing.T) {
 		}
 	})
 }
+
+// TestDrainWaitsForWhatIsOnItsWay: a pod that a run before has evicted is waited for, and not evicted again.
+func TestDrainWaitsForWhatIsOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		going := ownedPod("")
+		going.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", Controller: new(true)}}
+		going.DeletionTimestamp, going.Finalizers = new(metav1.Now()), []string{"test/finalizer"}
+		client := fake.NewClientset(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "w-1"}}, going)
+		client.Resources = []*metav1.APIResourceList{{GroupVersion: "v1", APIResources: []metav1.APIResource{{Name: "pods/eviction", Kind: "Eviction", Group: "policy", Version: "v1"}}}}
+		const gone = 30 * time.Second
+		time.AfterFunc(gone, func() {
+			if err := client.Tracker().Delete(schema.GroupVersionResource{Version: "v1", Resource: "pods"}, going.Namespace, going.Name); err != nil {
+				t.Error(err)
+			}
+		})
+		began := time.Now()
+		err := Drain(t.Context(), &kube.Client{Interface: client}, "w-1", DrainOptions{Timeout: time.Hour, Waiting: func(string) {}})
+		if took := time.Since(began); err != nil || took < gone || took > gone+2*lookInterval {
+			t.Errorf("it took %s: %v", took, err)
+		}
+		for _, a := range client.Actions() {
+			if a.GetVerb() == "create" || a.GetVerb() == "delete" {
+				t.Errorf("it was asked to go again: %s %s/%s", a.GetVerb(), a.GetResource().Resource, a.GetSubresource())
+			}
+		}
+	})
+}

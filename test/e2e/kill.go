@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"slices"
 )
 
@@ -27,6 +28,11 @@ func kill(ctx context.Context, e *env) error {
 	if err != nil || u == nil {
 		return err
 	}
+	// A control-plane node whose kubeadm went on after the run had died is at its version and Ready, and there is nothing left to do on it.
+	steps = slices.DeleteFunc(steps, func(id string) bool {
+		dir := path.Dir(id)
+		return path.Base(id) == "ready" && k.inside[dir+"/apply"]+k.inside[dir+"/node"] > 0
+	})
 	e.check("runs were killed at every step's beginning and at random instants inside of steps", func() error { return k.enough(steps) })
 	failed := e.prove(ctx, u)
 	e.check("every kubelet was restarted once", func() error { return e.restartedOnce(ctx, u.began) })
