@@ -96,21 +96,8 @@ func TestLeave(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer port.Close()
-	command := []string{"sh", "-c", "trap '' TERM; echo ready; read never"}
-	server := exec.CommandContext(t.Context(), command[0], command[1:]...)
-	if _, err := server.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
+	command := []string{"sh", "-c", "trap '' TERM; read word; echo $word; read never"}
+	server := start(t, command...)
 	var log strings.Builder
 	l := &leaver{log: &log, server: Process{server.Process.Pid, command}, address: port.Addr().String()}
 	l.finish()
@@ -128,7 +115,7 @@ func TestLeave(t *testing.T) {
 }
 
 func TestProcess(t *testing.T) {
-	sleeper := cat(t)
+	sleeper := start(t, "cat")
 	p, other := Process{sleeper.Process.Pid, []string{"cat"}}, Process{sleeper.Process.Pid, []string{"cat", "/etc/motd"}}
 	if !p.Runs() || other.Runs() {
 		t.Errorf("runs: %t, and as another command: %t", p.Runs(), other.Runs())
@@ -147,10 +134,10 @@ func TestProcess(t *testing.T) {
 	}
 }
 
-// cat starts a process and waits until it is at work: just before, the kernel has no command line of it.
-func cat(t *testing.T) *exec.Cmd {
+// start starts a process, and waits until it has given back a line: just before it is at work, the kernel has no command line of it.
+func start(t *testing.T, command ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "cat")
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

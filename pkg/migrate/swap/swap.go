@@ -1,12 +1,14 @@
 // Package swap puts a member that was prepared beside another in its place, so that a crash at any instant leaves either
 // the one or the other, and the way on is found by looking.
 //
-//	DATA/member                                   what etcd starts on
-//	DATA/.etcd-migrate/journal.json               what is going on
-//	DATA/.etcd-migrate/work/member                what is being prepared
-//	DATA/.etcd-migrate/generations/0001/member    what was there before, the oldest first
+//	member                      what etcd starts on
+//	.etcd-migrate
+//	    journal.json            what is going on
+//	    work
+//	        member              what is being prepared
+//	    generations/0001/member what was there before, the oldest first
 //
-// The data directory itself is often a mount point, which cannot be renamed; all of these lie on its file system.
+// All of it is in the data directory, and on its file system. That itself is often a mount point, which cannot be renamed.
 package swap
 
 import (
