@@ -41,20 +41,6 @@ func TestNeededImages(t *testing.T) {
 	}
 }
 
-func TestEndpoints(t *testing.T) {
-	for env, want := range map[string]string{
-		`KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=unix:///run/containerd/containerd.sock --pod-infra-container-image=p"`: "unix:///run/containerd/containerd.sock",
-		`KUBELET_KUBEADM_ARGS="--container-runtime=remote --container-runtime-endpoint=/run/crio/crio.sock"`:                       "unix:///run/crio/crio.sock",
-	} {
-		if got := asURL(endpointFlagIn(env)); got != want {
-			t.Errorf("%s: %s", env, got)
-		}
-	}
-	if endpointFlagIn(`KUBELET_KUBEADM_ARGS="--cgroup-driver=systemd"`) != "" {
-		t.Error("an endpoint out of nothing")
-	}
-}
-
 func TestFailingChecks(t *testing.T) {
 	if got := failing("[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n"); got != "[-]etcd failed: reason withheld" {
 		t.Error(got)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/apt"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/cri"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/programs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/systemd"
@@ -162,6 +163,6 @@ func kubernetes(ctx context.Context, _ Env, h *cluster.Host) error {
 		return err
 	}
 	// A host without a runtime is for the plan to complain about.
-	h.CRISocket, _ = criSocket()
+	h.CRISocket, _ = cri.Socket()
 	return nil
 }

@@ -92,7 +92,7 @@ func needed(images []string, controlPlane bool) []string {
 
 // pull has every image pulled, and goes on after one that cannot be had, so that all of them are named.
 func pull(ctx context.Context, images []string, env Env) ([]hostaction.PulledImage, error) {
-	socket, err := criSocket()
+	socket, err := cri.Socket()
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func pull(ctx context.Context, images []string, env Env) ([]hostaction.PulledIma
 	return out, nil
 }
 
-func pullOne(ctx context.Context, rt *cri.Images, image string, env Env) hostaction.PulledImage {
+func pullOne(ctx context.Context, rt *cri.Client, image string, env Env) hostaction.PulledImage {
 	p := hostaction.PulledImage{Image: image}
 	start := time.Now()
 	there, err := rt.Present(ctx, image)

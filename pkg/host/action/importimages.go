@@ -103,7 +103,7 @@ func importImages(ctx context.Context, a hostaction.ImportImages, env Env) (any,
 	return out, lacking(from, missing)
 }
 
-func importOne(ctx context.Context, rt *cri.Images, load loader, from *bundle.Folder, found bundle.Image, want string, env Env) error {
+func importOne(ctx context.Context, rt *cri.Client, load loader, from *bundle.Folder, found bundle.Image, want string, env Env) error {
 	if err := from.Check(found.File); err != nil {
 		return fmt.Errorf("import image %s: %w", want, err)
 	}
@@ -133,7 +133,7 @@ func importOne(ctx context.Context, rt *cri.Images, load loader, from *bundle.Fo
 type loader func(archive, have, want string) [][]string
 
 // newLoader knows the tools that come with a runtime. CRI has no call to load an image.
-func newLoader(ctx context.Context, rt *cri.Images, socket string) (loader, error) {
+func newLoader(ctx context.Context, rt *cri.Client, socket string) (loader, error) {
 	name, err := rt.Runtime(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask container runtime for its name: %w", err)
@@ -174,8 +174,8 @@ func loadWith(base, load, tag []string) loader {
 	}
 }
 
-func connectRuntime() (*cri.Images, string, error) {
-	socket, err := criSocket()
+func connectRuntime() (*cri.Client, string, error) {
+	socket, err := cri.Socket()
 	if err != nil {
 		return nil, "", err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/cri"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/systemd"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
@@ -19,8 +20,7 @@ import (
 )
 
 const (
-	kubeletUnit   = "kubelet.service"
-	kubeletConfig = "/var/lib/kubelet/config.yaml"
+	kubeletUnit = "kubelet.service"
 	// steady is how many polls in a row have to succeed: a kubelet that dies of a flag it does not know is active for a moment.
 	steady      = 5
 	kubeletWait = 2 * time.Minute
@@ -127,7 +127,7 @@ func healthz() (host string, port int) {
 		HealthzBindAddress string `json:"healthzBindAddress"`
 		HealthzPort        *int   `json:"healthzPort"`
 	}{}
-	if b, err := os.ReadFile(kubeletConfig); err == nil {
+	if b, err := os.ReadFile(cri.KubeletConfig); err == nil {
 		_ = yaml.Unmarshal(b, &c) // a config that cannot be read is the kubelet's to complain about
 	}
 	host, port = c.HealthzBindAddress, 10248

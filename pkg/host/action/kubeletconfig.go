@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/cri"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/file"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
@@ -61,28 +62,28 @@ func restoreKubeletConfig(_ context.Context, a hostaction.RestoreKubeletConfig, 
 	if a.Flags != "" {
 		b, err := os.ReadFile(a.Flags)
 		if err == nil {
-			err = putBack(kubeletFlags, b)
+			err = putBack(cri.KubeletFlags, b)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("restore kubelet flags: %w", err)
 		}
-		fmt.Fprintln(env.Log, kubeletFlags, "is that of", a.Flags, "again")
+		fmt.Fprintln(env.Log, cri.KubeletFlags, "is that of", a.Flags, "again")
 	}
 	b, err := os.ReadFile(a.Config)
 	if err != nil {
 		return nil, fmt.Errorf("restore kubelet configuration: %w", err)
 	}
-	flags, err := os.ReadFile(kubeletFlags)
+	flags, err := os.ReadFile(cri.KubeletFlags)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("restore kubelet configuration: %w", err)
 	}
-	if endpoint := endpointIn(instanceConfig); endpointFlagIn(string(flags)) == "" && endpoint != "" {
+	if endpoint := cri.EndpointIn(cri.InstanceConfig); cri.EndpointFlagIn(string(flags)) == "" && endpoint != "" {
 		b = withEndpoint(b, endpoint)
 	}
-	if err := putBack(kubeletConfig, b); err != nil {
+	if err := putBack(cri.KubeletConfig, b); err != nil {
 		return nil, fmt.Errorf("restore kubelet configuration: %w", err)
 	}
-	fmt.Fprintln(env.Log, kubeletConfig, "is that of", a.Config, "again")
+	fmt.Fprintln(env.Log, cri.KubeletConfig, "is that of", a.Config, "again")
 	return nil, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"syscall"
@@ -63,6 +64,27 @@ func (p Process) Signal(s syscall.Signal) error {
 		return fmt.Errorf("send %s to process %d: %w", s, p.PID, err)
 	}
 	return nil
+}
+
+// containerID is how runtimes number containers; every one of them names the container's cgroup by it.
+var containerID = regexp.MustCompile(`[0-9a-f]{64}`)
+
+// Container is the number of the container that the process runs in, or nothing.
+func (p Process) Container() string {
+	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.PID))
+	if err != nil || !p.Runs() {
+		return ""
+	}
+	return innermost(groups)
+}
+
+// innermost is the last container in a cgroup's path: nodes may be containers themselves.
+func innermost(groups []byte) string {
+	all := containerID.FindAll(groups, -1)
+	if len(all) == 0 {
+		return ""
+	}
+	return string(all[len(all)-1])
 }
 
 // Words splits what the kernel keeps of a process, its command line or its environment, where a zero byte ends each word.

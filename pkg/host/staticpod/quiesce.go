@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/cri"
 )
 
 const (
@@ -28,6 +30,8 @@ const (
 	answerTime = 5 * time.Second
 	// lingerTime is how long an API server that was asked to end goes on for the sake of watches.
 	lingerTime = time.Minute
+	// removeTime is what the runtime gets to end a container by force.
+	removeTime = 10 * time.Second
 	// prepared is where kubeadm writes a new manifest of etcd first. It makes three certificates before it puts it in place, which takes
 	// some tenths of a second; the kubelet ends etcd at once then.
 	prepared = "/etc/kubernetes/tmp/kubeadm-upgraded-manifests*/etcd.yaml"
@@ -71,7 +75,7 @@ func WithoutServer(ctx context.Context, log io.Writer, do func(leave func(contex
 		defer cancel()
 		_ = until(within, processLook, l.etcdIsBack) // what does not come is for the caller to find out
 	}
-	l.finish()
+	l.finish(ctx)
 	return err
 }
 
@@ -115,7 +119,7 @@ func (l *leaver) watch(ctx context.Context, before fs.FileInfo) {
 	}
 	l.leave(ctx)
 	if until(ctx, processLook, l.etcdIsBack) == nil {
-		l.finish()
+		l.finish(ctx)
 	}
 }
 
@@ -176,10 +180,36 @@ func refuses(ctx context.Context, address string) bool {
 }
 
 // finish ends an API server that has left and lingers for the sake of watches: the kubelet starts no other one meanwhile.
-func (l *leaver) finish() {
-	if l.left {
-		_ = l.server.Signal(syscall.SIGKILL) // it may have ended by itself just now
+func (l *leaver) finish(ctx context.Context) {
+	if !l.left {
+		return
 	}
+	if err := remove(ctx, l.server); err != nil {
+		fmt.Fprintf(l.log, "remove container of API server (process %d): %v; it is ended, and the kubelet may hesitate to start it again\n", l.server.PID, err)
+	}
+	_ = l.server.Signal(syscall.SIGKILL) // it may have ended by itself just now
+}
+
+// remove has the runtime end and forget the container of a process. The kubelet starts what it finds missing at once; what it finds ended again
+// within ten minutes it lets wait 10, 20, 40 seconds and so on (CrashLoopBackOff), and etcd's hops are quicker than that.
+// https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
+func remove(ctx context.Context, p Process) error {
+	container := p.Container()
+	if container == "" {
+		return nil
+	}
+	socket, err := cri.Socket()
+	if err != nil {
+		return err
+	}
+	runtime, err := cri.Connect(socket)
+	if err != nil {
+		return err
+	}
+	defer runtime.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+	defer cancel()
+	return runtime.Remove(ctx, container)
 }
 
 // until waits for a condition; the error is that of the context.

@@ -100,7 +100,7 @@ func TestLeave(t *testing.T) {
 	server := start(t, command...)
 	var log strings.Builder
 	l := &leaver{log: &log, server: Process{server.Process.Pid, command}, address: port.Addr().String()}
-	l.finish()
+	l.finish(t.Context())
 	if !l.server.Runs() {
 		t.Fatal("a server that was not asked to leave was killed")
 	}
@@ -108,7 +108,7 @@ func TestLeave(t *testing.T) {
 	if l.leave(t.Context()); !l.server.Runs() || strings.Count(log.String(), "\n") != 1 {
 		t.Errorf("asked to leave: runs %t, log %q", l.server.Runs(), log.String())
 	}
-	l.finish()
+	l.finish(t.Context())
 	if err := server.Wait(); err == nil || l.server.Runs() {
 		t.Errorf("it goes on: %v", err)
 	}
@@ -131,6 +131,20 @@ func TestProcess(t *testing.T) {
 	}
 	if err := p.Signal(syscall.SIGKILL); p.Runs() || err != nil {
 		t.Errorf("after its end: runs %t, signal %v", p.Runs(), err)
+	}
+}
+
+func TestContainer(t *testing.T) {
+	const outer, inner = "1111111111111111111111111111111111111111111111111111111111111111", "2222222222222222222222222222222222222222222222222222222222222222"
+	for groups, want := range map[string]string{
+		"0::/kubelet.slice/kubelet-kubepods.slice/cri-containerd-" + inner + ".scope\n":                            inner,
+		"0::/docker/" + outer + "/kubepods/burstable/poda1/" + inner + "\n":                                        inner,
+		"12:pids:/kubepods/burstable/poda1/crio-" + inner + "\n1:name=systemd:/kubepods/burstable/" + inner + "\n": inner,
+		"0::/system.slice/kubelet.service\n":                                                                       "",
+	} {
+		if got := innermost([]byte(groups)); got != want {
+			t.Errorf("%q: %q", groups, got)
+		}
 	}
 }
 

@@ -1,4 +1,4 @@
-package action
+package cri
 
 import (
 	"errors"
@@ -9,10 +9,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// Where the kubelet's endpoint may be configured.
 const (
-	// instanceConfig is where kubeadm 1.34 and newer keep the endpoint. https://github.com/kubernetes/kubeadm/issues/3042
-	instanceConfig = "/var/lib/kubelet/instance-config.yaml"
-	kubeletFlags   = "/var/lib/kubelet/kubeadm-flags.env"
+	// InstanceConfig is where kubeadm 1.34 and newer keep the endpoint. https://github.com/kubernetes/kubeadm/issues/3042
+	InstanceConfig = "/var/lib/kubelet/instance-config.yaml"
+	KubeletFlags   = "/var/lib/kubelet/kubeadm-flags.env"
+	KubeletConfig  = "/var/lib/kubelet/config.yaml"
 )
 
 // usualSockets are tried when nothing is configured. dockershim comes first: where its socket exists the kubelet itself is the runtime.
@@ -22,18 +24,18 @@ var usualSockets = []string{
 
 var endpointFlag = regexp.MustCompile(`--container-runtime-endpoint[= ]([^\s"']+)`)
 
-// criSocket finds the socket that the kubelet uses, as a URL.
-func criSocket() (string, error) {
+// Socket finds the socket that the kubelet uses, as a URL.
+func Socket() (string, error) {
 	for _, find := range []func() string{
-		func() string { return endpointIn(instanceConfig) },
+		func() string { return EndpointIn(InstanceConfig) },
 		func() string {
-			b, err := os.ReadFile(kubeletFlags)
+			b, err := os.ReadFile(KubeletFlags)
 			if err != nil {
 				return ""
 			}
-			return endpointFlagIn(string(b))
+			return EndpointFlagIn(string(b))
 		},
-		func() string { return endpointIn(kubeletConfig) },
+		func() string { return EndpointIn(KubeletConfig) },
 	} {
 		if s := find(); s != "" {
 			return asURL(s), nil
@@ -47,7 +49,8 @@ func criSocket() (string, error) {
 	return "", errors.New("find container runtime: no endpoint in the kubelet's configuration and none of the usual sockets")
 }
 
-func endpointIn(path string) string {
+// EndpointIn is the endpoint in a KubeletConfiguration, or nothing.
+func EndpointIn(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return ""
@@ -61,7 +64,8 @@ func endpointIn(path string) string {
 	return c.Endpoint
 }
 
-func endpointFlagIn(env string) string {
+// EndpointFlagIn is the endpoint among the kubelet's flags, or nothing.
+func EndpointFlagIn(env string) string {
 	m := endpointFlag.FindStringSubmatch(env)
 	if m == nil {
 		return ""
