@@ -42,6 +42,9 @@ func Down(ctx context.Context, root, name string, log *progress.Log) error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("take down cluster %s: %w", name, err)
 	}
+	if err := dropMemory(filepath.Join(root, name)); err != nil {
+		return fmt.Errorf("take down cluster %s: %w", name, err)
+	}
 	if err := os.RemoveAll(filepath.Join(root, name)); err != nil {
 		return fmt.Errorf("remove state of %s: %w", name, err)
 	}

@@ -78,6 +78,13 @@ func (s *State) create(ctx context.Context, n Node, a *build.Assets) error {
 		}
 		args = append(args, disk...)
 	}
+	if s.inMemory(n) {
+		memory, err := s.makeMemory(n)
+		if err != nil {
+			return err
+		}
+		args = append(args, memory...)
+	}
 	if err := docker.Do(ctx, log, append(args, s.Image)...); err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ type Etcd struct {
 	Args map[string]string `json:"args,omitempty"`
 	// DiskMiB gives the data of each member a disk of its own of so many MiB, that can be filled without harm to others.
 	DiskMiB int64 `json:"diskMiB,omitempty"`
+	// InMemory keeps the data of each member in the memory of this machine, where no other node's writes hold up its own.
+	InMemory bool `json:"inMemory,omitempty"`
 }
 
 // External says that etcd is not kubeadm's to run.
@@ -76,6 +78,9 @@ func (e Etcd) check() error {
 	// A log of etcd alone takes 64 MiB ahead, and the disk takes room on this machine.
 	if e.DiskMiB != 0 && (e.DiskMiB < 256 || e.DiskMiB > 4096) {
 		return fmt.Errorf("etcd.diskMiB %d is not between 256 and 4096", e.DiskMiB)
+	}
+	if e.DiskMiB != 0 && e.InMemory {
+		return fmt.Errorf("etcd.diskMiB and etcd.inMemory exclude each other")
 	}
 	for _, v := range e.Images {
 		if !etcdVersion.MatchString(v) {

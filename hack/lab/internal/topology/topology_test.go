@@ -71,6 +71,7 @@ func TestParseRefuses(t *testing.T) {
 		"bad etcd image":       {"run: stacked", "run: stacked, images: [3.6.1-0]", "3.6.1-0"},
 		"TLS said of kubeadm":  {"run: stacked", "run: stacked, tls: true", "kubeadm sees to it"},
 		"disk of no size":      {"run: stacked", "run: stacked, diskMiB: 8", "diskMiB"},
+		"disk in memory":       {"run: stacked", "run: stacked, diskMiB: 512, inMemory: true", "exclude"},
 		"flag with dashes":     {"run: stacked", `run: stacked, args: {--debug: "true"}`, "--debug"},
 		"no load balancer":     {"role: worker", "role: control-plane", "loadBalancer"},
 		"bad subnet":           {"10.1.2.0/24", "10.1.2.0", "subnet"},
