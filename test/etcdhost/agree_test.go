@@ -56,9 +56,9 @@ func TestAgree(t *testing.T) {
 	disagree(t, all, want, func(a *hostaction.EtcdAgree) { a.Version = v("3.6.16") }, "is of v3.5.35")
 
 	id := all[2].asksID(t)
-	alarm(t, m, etcdserverpb.AlarmRequest_ACTIVATE, id)
+	alarm(t, m, etcdserverpb.AlarmRequest_ACTIVATE, id, etcdserverpb.AlarmType_NOSPACE)
 	disagree(t, all, want, nil, "m3 has raised the alarm NOSPACE")
-	alarm(t, m, etcdserverpb.AlarmRequest_DEACTIVATE, id)
+	alarm(t, m, etcdserverpb.AlarmRequest_DEACTIVATE, id, etcdserverpb.AlarmType_NOSPACE)
 
 	learner := free(t, 1)[0]
 	var added *clientv3.MemberAddResponse
@@ -91,12 +91,12 @@ func (m *member) asksID(t *testing.T) uint64 {
 }
 
 // alarm raises or ends an alarm as a member does itself.
-func alarm(t *testing.T, m *member, action etcdserverpb.AlarmRequest_AlarmAction, id uint64) {
+func alarm(t *testing.T, m *member, action etcdserverpb.AlarmRequest_AlarmAction, id uint64, kind etcdserverpb.AlarmType) {
 	t.Helper()
 	conn, err := grpc.NewClient(strings.TrimPrefix(m.client, "http://"), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	must(t, err)
 	defer conn.Close()
-	_, err = etcdserverpb.NewMaintenanceClient(conn).Alarm(t.Context(), &etcdserverpb.AlarmRequest{Action: action, MemberID: id, Alarm: etcdserverpb.AlarmType_NOSPACE})
+	_, err = etcdserverpb.NewMaintenanceClient(conn).Alarm(t.Context(), &etcdserverpb.AlarmRequest{Action: action, MemberID: id, Alarm: kind})
 	must(t, err)
 }
 
