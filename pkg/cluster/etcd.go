@@ -110,6 +110,8 @@ type EtcdProcess struct {
 	Disk Disk `json:"disk"`
 	// Data is what its bytes say; nil when they were not looked at.
 	Data *EtcdData `json:"data,omitempty"`
+	// DataRefused is what the member said when its data was asked for and it wanted a password.
+	DataRefused string `json:"dataRefused,omitempty"`
 	// Others are further etcd processes on the same host, as data directories: more than one cannot be told apart safely.
 	Others []string `json:"others,omitempty"`
 }

@@ -52,7 +52,7 @@ var etcdFindings = []Row{
 	{ID: "etcd-bad-release", Cause: "A release that runs, or that the way could not avoid, can lose or damage data.",
 		Fix: "Compare members before you rely on their data: etcdctl endpoint hashkv --cluster. Then upgrade.", Source: etcdCorruption},
 	{ID: "etcd-advice", Cause: "A release on the way is one that its makers advise against for this step.", Fix: "Name a newer one of its minor with --via, or make it available.", Source: etcdUpgrades},
-	{ID: "etcd-auth", Cause: "Authentication is enabled. Members of 3.4 and 3.5 cannot be in one cluster then, and some releases damage what they keep of users.",
+	{ID: "etcd-auth", Cause: "Authentication is enabled. Nobody gets at members, data and snapshots then but who has a password; members of 3.4 and 3.5 cannot be in one cluster; and some releases damage what they keep of users.",
 		Fix: "etcdctl auth disable for the time of the upgrade, or go to the release that the finding names first. Kubernetes does not use it.", Source: "https://github.com/etcd-io/etcd/issues/11943"},
 	{ID: "etcd-backup-inside", Cause: "The directory for snapshots lies in a member's data directory: what wipes or restores the data takes the snapshot along.",
 		Fix: "Name another directory, best on another disk: --backup-dir.", Source: etcdRecovery},

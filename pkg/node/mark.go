@@ -18,24 +18,16 @@ func isMark(t corev1.Taint) bool { return t.Key == MarkTaint }
 
 // Mark makes the scheduler prefer other nodes. A node that is marked already is left as it is.
 func Mark(ctx context.Context, c kubernetes.Interface, name string) error {
-	return taint(ctx, c, name, "mark", true)
-}
-
-// Unmark takes the mark away. A node without it is left as it is.
-func Unmark(ctx context.Context, c kubernetes.Interface, name string) error {
-	return taint(ctx, c, name, "unmark", false)
-}
-
-// taint replaces the list of taints as a whole: a merge patch knows no other way.
-func taint(ctx context.Context, c kubernetes.Interface, name, verb string, want bool) error {
-	return edit(ctx, c, name, verb, func(n *corev1.Node) map[string]any {
-		if Marked(n) == want {
+	return edit(ctx, c, name, "mark", func(n *corev1.Node) map[string]any {
+		if Marked(n) {
 			return nil
 		}
-		taints := slices.DeleteFunc(slices.Clone(n.Spec.Taints), isMark)
-		if want {
-			taints = append(taints, corev1.Taint{Key: MarkTaint, Effect: corev1.TaintEffectPreferNoSchedule})
-		}
+		taints := append(unmarked(n), corev1.Taint{Key: MarkTaint, Effect: corev1.TaintEffectPreferNoSchedule})
 		return map[string]any{"spec": map[string]any{"taints": taints}}
 	})
+}
+
+// unmarked are the taints of a node but for the mark: a merge patch replaces the list as a whole.
+func unmarked(n *corev1.Node) []corev1.Taint {
+	return slices.DeleteFunc(slices.Clone(n.Spec.Taints), isMark)
 }

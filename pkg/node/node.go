@@ -44,6 +44,25 @@ func Uncordon(ctx context.Context, c kubernetes.Interface, name string) error {
 	})
 }
 
+// Release lifts our cordon and takes our mark away, what there is of them, in one write: a plugin killed between two would leave a node
+// that looks as if its turn were not over, and is marked again.
+func Release(ctx context.Context, c kubernetes.Interface, name string) error {
+	return edit(ctx, c, name, "uncordon", func(n *corev1.Node) map[string]any {
+		patch, spec := map[string]any{}, map[string]any{}
+		if CordonedByUs(n) {
+			patch, spec["unschedulable"] = cordon(nil, nil), nil
+		}
+		if Marked(n) {
+			spec["taints"] = unmarked(n)
+		}
+		if len(spec) == 0 {
+			return nil
+		}
+		patch["spec"] = spec
+		return patch
+	})
+}
+
 // cordon is a merge patch of both fields at once; nil takes a field away.
 func cordon(unschedulable, annotation any) map[string]any {
 	return map[string]any{

@@ -78,6 +78,9 @@ func etcdHealth(in Input) []Finding {
 }
 
 func member(m cluster.EtcdMember) string {
+	if m.Name == "" { // one that was added and has never started
+		return "etcd member " + m.ID
+	}
 	if m.Node != "" && m.Node != m.Name {
 		return fmt.Sprintf("etcd member %q on node %q", m.Name, m.Node)
 	}
@@ -127,6 +130,9 @@ func etcdViews(in EtcdInput) []Finding {
 	var first *cluster.EtcdView
 	for i, v := range e.Views {
 		switch {
+		case v.Members == nil && strings.Contains(v.Error, "user name is empty"):
+			out = append(out, Finding{ID: "etcd-auth", Severity: Error, Object: fmt.Sprintf("node %q", v.Node), Message: "authentication is enabled, and it tells nothing without a password: " + v.Error,
+				Fix: noPasswords, Link: authGuide})
 		case v.Error != "" && v.Members == nil:
 			out = append(out, Finding{ID: "etcd-not-reached", Severity: Error, Object: fmt.Sprintf("node %q", v.Node), Message: "no etcd member answers it: " + v.Error,
 				Fix: "see that etcd answers there, with the certificates that its manifest or the API server's names"})
@@ -229,10 +235,14 @@ func quotaUsed(m cluster.EtcdMember) int64 {
 	return m.DBSize * 100 / m.Quota
 }
 
-// etcdPlaces wants each member alone on a node of the cluster: what is not there cannot be reached, and two on a host cannot be told apart safely.
+// etcdPlaces wants each member alone on a node of the cluster: what is not there cannot be reached, and two on a host cannot be told apart safely. Where a
+// member that is down would run is not always known; that it is down is told of already.
 func etcdPlaces(in EtcdInput) []Finding {
 	var outside []string
 	out := eachMember(in, func(m cluster.EtcdMember) []Finding {
+		if m.Error != "" && m.Node == "" {
+			return nil
+		}
 		if m.Node == "" || m.Process == nil {
 			outside = append(outside, fmt.Sprintf("%s (%s)", m.Name, strings.Join(m.ClientURLs, ", ")))
 			return nil
@@ -348,16 +358,27 @@ func etcdReleases(in EtcdInput) []Finding {
 	return out
 }
 
+const (
+	noPasswords = "disable it for the time of the upgrade: etcdctl auth disable"
+	authGuide   = "https://etcd.io/docs/v3.6/op-guide/authentication/rbac/"
+)
+
 // etcdAuth knows what must not be done while etcd asks for passwords.
 func etcdAuth(in EtcdInput) []Finding {
 	if !slices.ContainsFunc(in.Cluster.Etcd.Members, func(m cluster.EtcdMember) bool { return m.Auth }) {
 		return nil
 	}
-	var out []Finding
+	out := eachMember(in, func(m cluster.EtcdMember) []Finding {
+		if m.Process == nil || m.Process.DataRefused == "" {
+			return nil
+		}
+		return []Finding{{ID: "etcd-auth", Severity: Error, Object: member(m), Message: "authentication is enabled, and it gives nobody its data who is not root: " + m.Process.DataRefused,
+			Fix: noPasswords, Link: authGuide}}
+	})
 	for _, h := range in.Hops {
 		if h.Kind == knowledge.Upgrade && h.To.MinorString() == "3.5" {
 			out = append(out, Finding{ID: "etcd-auth", Severity: Error, Object: "etcd", Message: "authentication is enabled, with which 3.4 and 3.5 cannot run beside each other",
-				Fix: "disable it for the time of the upgrade: etcdctl auth disable", Link: "https://github.com/etcd-io/etcd/issues/11943"})
+				Fix: noPasswords, Link: "https://github.com/etcd-io/etcd/issues/11943"})
 		}
 		for _, hazard := range knowledge.HazardsOf(h.From, knowledge.BeforeNext) {
 			if h.Kind == knowledge.Upgrade && hazard.Condition != "" {

@@ -81,10 +81,6 @@ func (a uncordon) Done(ctx context.Context) (bool, error) {
 	return !nodes.CordonedByUs(n) && !nodes.Marked(n), nil
 }
 
-// Do lifts the cordon last: as long as the mark is there, pods would rather go elsewhere.
 func (a uncordon) Do(ctx context.Context, _ Reporter) error {
-	if err := nodes.Unmark(ctx, a.Client, a.step.Node); err != nil {
-		return err
-	}
-	return nodes.Uncordon(ctx, a.Client, a.step.Node)
+	return nodes.Release(ctx, a.Client, a.step.Node)
 }

@@ -192,11 +192,15 @@ func (u *Upgrade) lookAtData(ctx context.Context, p *Prepared, hops []knowledge.
 			return nil
 		}
 		var h hostaction.EtcdHost
-		if err := u.ask(ctx, n.Name, "etcd-data", hostaction.EtcdFacts{Data: true}, 30*time.Minute, &h); err != nil {
+		m := p.Cluster.Etcd.Members[i]
+		err := u.ask(ctx, n.Name, "etcd-data", hostaction.EtcdFacts{Data: true}, 30*time.Minute, &h)
+		switch {
+		case err != nil && m.Auth && ctx.Err() == nil:
+			m.Process.DataRefused = err.Error() // for preflight, which tells of everything at once
+		case err != nil:
 			return err
-		}
-		if h.Process != nil {
-			p.Cluster.Etcd.Members[i].Process.Data = h.Process.Data
+		case h.Process != nil:
+			m.Process.Data = h.Process.Data
 		}
 		return nil
 	})

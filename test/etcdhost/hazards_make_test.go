@@ -80,15 +80,26 @@ func corrupt(t *testing.T, all []*member, _ *preflight.EtcdInput) {
 	alarm(t, all[0], etcdserverpb.AlarmRequest_ACTIVATE, all[0].asksID(t), etcdserverpb.AlarmType_CORRUPT)
 }
 
-// smallDisk gives a member a disk on which nothing fits beside its log.
+// smallDisk gives a member a disk of its own.
 func smallDisk(t *testing.T, all []*member) {
 	t.Helper()
 	dir := all[0].data
 	must(t, os.Mkdir(dir, 0o700))
-	if err := unix.Mount("etcd-hazard", dir, "tmpfs", 0, "size=160m"); err != nil {
+	if err := unix.Mount("etcd-hazard", dir, "tmpfs", 0, "size=256m"); err != nil {
 		t.Fatalf("mount a small disk (be root): %v", err)
 	}
 	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+}
+
+// fillDisk leaves a megabyte of it.
+func fillDisk(t *testing.T, all []*member, _ *preflight.EtcdInput) {
+	t.Helper()
+	var s unix.Statfs_t
+	must(t, unix.Statfs(all[0].data, &s))
+	f, err := os.Create(filepath.Join(all[0].data, "full"))
+	must(t, err)
+	defer f.Close()
+	must(t, unix.Fallocate(int(f.Fd()), 0, 0, int64(s.Bavail)*s.Bsize-1<<20)) //nolint:gosec // the disk is small
 }
 
 func passwords(t *testing.T, all []*member, _ *preflight.EtcdInput) {

@@ -49,7 +49,6 @@ func Find(ctx context.Context, units Units) (*Member, error) {
 		}
 		m.Others = append(m.Others, s.dataDir(p.Dir))
 	}
-	m.Disk = disk(m.DataDir)
 	return m, nil
 }
 
@@ -142,6 +141,7 @@ func (m *Member) read(cwd string) error {
 	}
 	m.settings, m.Name, m.Quota = s, s.name(), s.quota()
 	m.DataDir = m.host(s.dataDir(cwd))
+	m.Disk = disk(m.DataDir)
 	if w := s.walDir(cwd); w != "" {
 		m.WALDir = m.host(w)
 	}
