@@ -61,6 +61,10 @@ var configRows = []Hazard{
 		Title:    "the cloud providers that were part of Kubernetes are off from 1.29 on and gone with 1.31: components that are told to use one do not start",
 		Evidence: "%s: --cloud-provider=%s", Fix: "change to the cloud's own controller manager and --cloud-provider=external first",
 		find: cloudProvider},
+	{ID: "storage-backend-etcd2", Since: "1.13", Severity: Mandatory, Source: source + "pull/69310",
+		Title:    "the API server of 1.13 does not know the v2 API of etcd, by which this one keeps its objects: it does not start",
+		Evidence: "%s: --storage-backend=%s", Fix: "take the objects to the v3 API first: kubectl upgrade etcd --to 3.2 --allow-downtime",
+		find: oldBackend},
 	{ID: "manifest-only-flag", Severity: Skippable, Source: "https://github.com/kubernetes/kubeadm/issues/2157",
 		Title:    "a static pod has flags that kubeadm's configuration does not have: kubeadm writes the manifest anew without them",
 		Evidence: "static pod %s of node %q: --%s=%s is not in %s.extraArgs", Fix: "put them into extraArgs (kubectl -n kube-system edit configmap kubeadm-config), or let them go",
@@ -142,6 +146,16 @@ func cloudProvider(f Facts) []Offender {
 	var out []Offender
 	for _, s := range f.flagSettings() {
 		if s.name == "cloud-provider" && s.value != "" && s.value != "external" {
+			out = append(out, Offender{s.where, s.value})
+		}
+	}
+	return out
+}
+
+func oldBackend(f Facts) []Offender {
+	var out []Offender
+	for _, s := range f.flagSettings() {
+		if s.component == "kube-apiserver" && s.name == "storage-backend" && s.value == knowledge.Etcd2 {
 			out = append(out, Offender{s.where, s.value})
 		}
 	}

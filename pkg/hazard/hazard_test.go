@@ -176,6 +176,8 @@ func TestHazards(t *testing.T) {
 			"apiVersion: kubeadm.k8s.io/v1beta3\napiServer:\n  extraArgs:\n    audit-log-path: /var/log/audit.log\n    enable-admission-plugins: NodeRestriction,PodSecurityPolicy\n"), nil},
 		{"cloud-provider-in-tree", "v1.28.0", "v1.29.0", []string{"controllerManager.extraArgs", "--cloud-provider=aws"}, config("ClusterConfiguration",
 			"apiVersion: kubeadm.k8s.io/v1beta3\napiServer: {extraArgs: {audit-log-path: /var/log/audit.log}}\ncontrollerManager: {extraArgs: {cloud-provider: aws}}\n"), nil},
+		{"storage-backend-etcd2", "v1.12.10", "v1.13.12", []string{"apiServer.extraArgs", "--storage-backend=etcd2"}, config("ClusterConfiguration",
+			"apiVersion: kubeadm.k8s.io/v1beta1\napiServer: {extraArgs: {audit-log-path: /var/log/audit.log, storage-backend: etcd2}}\n"), nil},
 		{"manifest-only-flag", "", "", []string{"kube-apiserver", "cp-1", "--profiling=false"}, survey(func(s *cluster.Survey) {
 			s.Components[0].Flags = append(s.Components[0].Flags, cluster.Flag{Name: "profiling", Value: "false"})
 		}), nil},

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
 )
 
 // etcdctl asks the member of the first node's own client about all members.
@@ -76,6 +78,9 @@ func (e *env) membersAgreeNow(ctx context.Context, c *clientv3.Client) error {
 	var hash uint32
 	for node, url := range e.members() {
 		h, err := c.HashKV(ctx, url, at)
+		if grpcstatus.Code(err) == codes.Unimplemented { // before 3.3
+			return e.sameKeys(ctx)
+		}
 		if err != nil {
 			return fmt.Errorf("ask member on %s for its hash: %w", node, err)
 		}

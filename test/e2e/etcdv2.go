@@ -58,6 +58,7 @@ func etcdV2(ctx context.Context, e *env) error {
 	}
 	e.check("every member and the cluster are at "+etcdV2Target, func() error { return e.etcdAt(ctx, etcdV2Target) })
 	e.check("every member has the same keys, and those of the v3 API", func() error { return e.sameKeys(ctx) })
+	e.check("every event has its time to live", func() error { return e.eventsEnd(ctx) })
 	e.check("every API server goes by the v3 API", func() error { return e.backends(ctx) })
 	e.check("the API serves every object as before", func() error { return e.sameObjects(ctx, objects) })
 	after, err := e.take(ctx)

@@ -51,6 +51,8 @@ var scenarios = map[string]scenario{
 	"etcd-v2":         on("etcd2", etcdV2),
 	"etcd-service":    on("etcd-service", etcdService),
 	"hazards":         on("basic", hazards),
+	"seed":            on("seed", seed, bundle),
+	"seed-etcd2":      on("etcd2", seedEtcd2),
 }
 
 func run() int {

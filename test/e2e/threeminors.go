@@ -8,6 +8,10 @@ import "context"
 func haThreeMinors(ctx context.Context, e *env) error {
 	// All nodes of the lab share one disk: what three unpack at once, the members of etcd wait for.
 	e.extra = []string{"--fetch-at-once=1"}
+	// What users notice of that is not the upgrade's doing.
+	if err := e.deployWorkload(ctx); err != nil {
+		return err
+	}
 	l, err := e.startLoad(ctx)
 	if err != nil {
 		return err

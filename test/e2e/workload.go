@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,11 @@ func (e *env) deployWorkload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the demo's manifest: %w", err)
 	}
+	if minor, err := e.serverMinor(); err != nil {
+		return err
+	} else if minor < 21 {
+		manifest = bytes.Replace(manifest, []byte("apiVersion: policy/v1\n"), []byte("apiVersion: policy/v1beta1\n"), 1)
+	}
 	patient := strings.Replace(string(manifest), `"-client",`, `"-client", "-retry",`, 1)
 	if patient == string(manifest) {
 		return errors.New("read the demo's manifest: it has no client")
@@ -45,6 +51,19 @@ func (e *env) deployWorkload(ctx context.Context) error {
 		}
 		return true, nil
 	})
+}
+
+// serverMinor is 14 for 1.14.
+func (e *env) serverMinor() (int, error) {
+	v, err := e.client.Discovery().ServerVersion()
+	if err != nil {
+		return 0, fmt.Errorf("ask for the server's version: %w", err)
+	}
+	minor, err := strconv.Atoi(strings.TrimSuffix(v.Minor, "+"))
+	if err != nil {
+		return 0, fmt.Errorf("read the server's version: %w", err)
+	}
+	return minor, nil
 }
 
 func (e *env) clients(ctx context.Context) ([]corev1.Pod, error) {

@@ -51,21 +51,24 @@ func kubeadmApply(ctx context.Context, a hostaction.KubeadmApply, env Env) (any,
 	if a.SkipEtcd {
 		args = append(args, "--etcd-upgrade=false")
 	}
-	return nil, upgradeStaticPods(ctx, env, args)
+	return nil, upgradeStaticPods(ctx, env, a.Version, args)
 }
 
 func kubeadmNode(ctx context.Context, a hostaction.KubeadmNode, env Env) (any, error) {
 	_, err := os.Stat(staticpod.Server)
-	return nil, upgradeStaticPods(ctx, env, nodeArgs(a, err == nil))
+	return nil, upgradeStaticPods(ctx, env, a.Version, nodeArgs(a, err == nil))
 }
 
-// upgradeStaticPods runs kubeadm, which may replace etcd's manifest.
-func upgradeStaticPods(ctx context.Context, env Env, args []string) error {
+// upgradeStaticPods runs kubeadm, which may replace etcd's manifest. From 1.31 on it does so whenever it replaces that of the API server, for the sake of
+// new certificates: https://github.com/kubernetes/kubernetes/pull/124688
+func upgradeStaticPods(ctx context.Context, env Env, to version.Version, args []string) error {
 	kubeadm, err := kubeadmProgram()
 	if err != nil {
 		return err
 	}
-	return staticpod.WithoutServer(ctx, env.Log, func(func(context.Context)) error { return proc.Run(ctx, env.Log, kubeadm, args...) })
+	return staticpod.WithoutServer(ctx, env.Log, to.Major > 1 || to.Minor >= 31, func(server *staticpod.Leaver) error {
+		return proc.Watched(ctx, env.Log, server.Hold, kubeadm, args...)
+	})
 }
 
 // nodeArgs knows how `kubeadm upgrade node` looked: up to 1.14 it was two other commands, and preflight checks came with 1.17.

@@ -42,12 +42,12 @@ func (h Host) newPod(a hostaction.EtcdReplace) (*pod, error) {
 // start the new one at once.
 func (p *pod) swap(ctx context.Context, to setting, between func() error) error {
 	p.had = newest(podLogs)
-	return staticpod.WithoutServer(ctx, p.h.Log, func(leave func(context.Context)) error {
+	return staticpod.WithoutServer(ctx, p.h.Log, false, func(server *staticpod.Leaver) error {
 		running, err := p.running()
 		if err != nil {
 			return err
 		}
-		leave(ctx)
+		server.Leave(ctx)
 		if between != nil {
 			if err := p.remove(); err != nil {
 				return err

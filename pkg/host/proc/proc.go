@@ -36,6 +36,16 @@ func Run(ctx context.Context, log io.Writer, name string, args ...string) error 
 
 // Logged is Run that gives the output back too.
 func Logged(ctx context.Context, log io.Writer, name string, args ...string) (string, error) {
+	return logged(ctx, log, func(*os.Process) {}, name, args...)
+}
+
+// Watched is Run that tells of the process as soon as it has been started.
+func Watched(ctx context.Context, log io.Writer, started func(*os.Process), name string, args ...string) error {
+	_, err := logged(ctx, log, started, name, args...)
+	return err
+}
+
+func logged(ctx context.Context, log io.Writer, started func(*os.Process), name string, args ...string) (string, error) {
 	fmt.Fprintf(log, "$ %s\n", strings.Join(append([]string{name}, args...), " "))
 	var all bytes.Buffer
 	cmd := command(ctx, name, args...)
@@ -43,7 +53,11 @@ func Logged(ctx context.Context, log io.Writer, name string, args ...string) (st
 	cmd.Stdout, cmd.Stderr = w, w // the same value, so that exec serialises the writes of both
 	done := make(chan error, 1)
 	go func() { done <- copyLines(io.MultiWriter(log, &all), r) }()
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		started(cmd.Process)
+		err = cmd.Wait()
+	}
 	w.Close()
 	if cerr := <-done; err == nil && cerr != nil {
 		err = fmt.Errorf("write log: %w", cerr)

@@ -2,6 +2,7 @@ package staticpod
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -57,36 +58,90 @@ func TestReplacedManifest(t *testing.T) {
 }
 
 func TestAnnouncedManifest(t *testing.T) {
-	const old, next = "spec: {containers: [{name: etcd, image: 'etcd:3.5.24-0'}]}\n", "spec: {containers: [{name: etcd, image: 'etcd:3.6.5-0'}]}\n"
-	dir := t.TempDir()
-	now, pattern := filepath.Join(dir, "etcd.yaml"), filepath.Join(dir, "kubeadm-upgraded-manifests*", "etcd.yaml")
-	temporary := filepath.Join(dir, "kubeadm-upgraded-manifests42", "etcd.yaml")
-	if err := os.Mkdir(filepath.Dir(temporary), 0o700); err != nil {
-		t.Fatal(err)
+	const oldEtcd, nextEtcd = "spec: {containers: [{name: etcd, image: 'etcd:3.5.24-0'}]}\n", "spec: {containers: [{name: etcd, image: 'etcd:3.6.5-0'}]}\n"
+	const oldServer, nextServer = "spec: {containers: [{name: kube-apiserver, image: 'kube-apiserver:v1.33.5'}]}\n", "spec: {containers: [{name: kube-apiserver, image: 'kube-apiserver:v1.34.2'}]}\n"
+	for name, c := range map[string]struct {
+		etcd, server    string
+		apart, together bool
+	}{
+		"both are new":             {nextEtcd, nextServer, true, true},
+		"only etcd is new":         {nextEtcd, oldServer, true, true},
+		"only the server is new":   {"# kubeadm\n" + oldEtcd, nextServer, false, true},
+		"both say the same":        {"# kubeadm\n" + oldEtcd, oldServer, false, false},
+		"etcd's is written now":    {nextEtcd[:20], nextServer, false, false},
+		"etcd's is begun":          {"", nextServer, false, false},
+		"etcd's is not written":    {"-", nextServer, false, false},
+		"the server's is not":      {nextEtcd, "-", true, true},
+		"the server's, etcd's old": {oldEtcd, nextServer[:20], false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			now, pattern := filepath.Join(dir, "manifests"), filepath.Join(dir, "kubeadm-upgraded-manifests*")
+			next := filepath.Join(dir, "kubeadm-upgraded-manifests42")
+			write := func(dir, manifest, text string) {
+				t.Helper()
+				if err := os.MkdirAll(dir, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if text == "-" {
+					return
+				}
+				if err := os.WriteFile(filepath.Join(dir, filepath.Base(manifest)), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(now, Etcd, oldEtcd)
+			write(now, Server, oldServer)
+			if announced(pattern, now, time.Time{}, true) {
+				t.Error("without new manifests")
+			}
+			write(next, Server, c.server)
+			write(next, Etcd, c.etcd)
+			for together, want := range map[bool]bool{false: c.apart, true: c.together} {
+				if announced(pattern, now, time.Time{}, together) != want {
+					t.Errorf("it announces another etcd, where they are replaced together (%t): %t", together, !want)
+				}
+			}
+			if announced(pattern, now, time.Now().Add(time.Hour), true) {
+				t.Error("that of an earlier run counts")
+			}
+		})
 	}
-	write := func(path, text string) {
-		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+}
+
+// TestStill has a process stand still while something is done, and go on after it.
+func TestStill(t *testing.T) {
+	cat := start(t, "cat")
+	state := func() string {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cat.Process.Pid))
+		if err != nil {
 			t.Fatal(err)
 		}
+		return strings.Fields(string(text))[2]
 	}
-	write(now, old)
-	if announced(pattern, now, time.Time{}) {
-		t.Error("without a new manifest")
-	}
-	for text, want := range map[string]bool{
-		next:                true,
-		"# kubeadm\n" + old: false, // it says the same: kubeadm leaves etcd alone
-		next[:20]:           false, // kubeadm writes it just now
-		"":                  false,
-	} {
-		if write(temporary, text); announced(pattern, now, time.Time{}) != want {
-			t.Errorf("%q announces another etcd: %t", text, !want)
+	l := &Leaver{}
+	did := 0
+	l.still(func() { did++ }) // nothing was given to it
+	l.Hold(cat.Process)
+	l.still(func() {
+		did++
+		if err := until(t.Context(), time.Millisecond, func() bool { return state() == "T" }); err != nil {
+			t.Errorf("it goes on: %s", state())
 		}
+	})
+	if err := until(t.Context(), time.Millisecond, func() bool { return state() == "S" }); err != nil || did != 2 {
+		t.Errorf("done %d times, and then it is %s", did, state())
 	}
-	if write(temporary, next); announced(pattern, now, time.Now().Add(time.Hour)) {
-		t.Error("that of an earlier run counts")
+	if err := cat.Process.Kill(); err != nil {
+		t.Fatal(err)
 	}
+	_ = cat.Wait()
+	if l.still(func() { did++ }); did != 3 {
+		t.Error("after its end nothing is done")
+	}
+	var none *Leaver
+	none.Hold(cat.Process)
+	none.Leave(t.Context())
 }
 
 // TestLeave has a server that neither closes its port nor ends when it is asked to: it is waited for no longer than a second, and killed in the end.
@@ -99,13 +154,13 @@ func TestLeave(t *testing.T) {
 	command := []string{"sh", "-c", "trap '' TERM; read word; echo $word; read never"}
 	server := start(t, command...)
 	var log strings.Builder
-	l := &leaver{log: &log, server: Process{server.Process.Pid, command}, address: port.Addr().String()}
+	l := &Leaver{log: &log, server: Process{server.Process.Pid, command}, address: port.Addr().String()}
 	l.finish(t.Context())
 	if !l.server.Runs() {
 		t.Fatal("a server that was not asked to leave was killed")
 	}
-	l.leave(t.Context())
-	if l.leave(t.Context()); !l.server.Runs() || strings.Count(log.String(), "\n") != 1 {
+	l.Leave(t.Context())
+	if l.Leave(t.Context()); !l.server.Runs() || strings.Count(log.String(), "\n") != 1 {
 		t.Errorf("asked to leave: runs %t, log %q", l.server.Runs(), log.String())
 	}
 	l.finish(t.Context())
