@@ -147,7 +147,7 @@ lab-logs: ## Collect the logs of the cluster called NAME in dist/lab-logs
 	$(LAB) logs --name $(NAME) --to $(CURDIR)/dist/lab-logs
 
 .PHONY: e2e
-e2e: ## Run one SCENARIO on clusters of its own: basic, terminal, bad-input, all, demo, kill, abort, bundle, operators, hazards, faults, ha-three-minors, availability, etcd-stacked, etcd-single, etcd-kill, etcd-restore, etcd-downgrade, etcd-faults, etcd-v2, etcd-service
+e2e: ## Run one SCENARIO on clusters of its own: basic, terminal, bad-input, all, demo, kill, abort, bundle, operators, hazards, faults, ha-three-minors, availability, etcd-stacked, etcd-single, etcd-kill, etcd-restore, etcd-downgrade, etcd-faults, etcd-v2, etcd-service, seed, seed-etcd2
 	go run ./test/e2e --scenario $(SCENARIO)
 
 .PHONY: clean

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/cri"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/staticpod"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/systemd"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
@@ -41,8 +42,16 @@ func restartKubelet(ctx context.Context, a hostaction.RestartKubelet, env Env) (
 	if kubeletOf(ctx, pid) == a.Version {
 		fmt.Fprintln(env.Log, kubeletUnit, "runs", a.Version, "already")
 	} else {
-		fmt.Fprintln(env.Log, "restarting", kubeletUnit)
-		if err := sd.Restart(ctx, kubeletUnit); err != nil {
+		restart := func() error {
+			fmt.Fprintln(env.Log, "restarting", kubeletUnit)
+			return sd.Restart(ctx, kubeletUnit)
+		}
+		if before := programVersion(ctx, fmt.Sprintf("/proc/%d/exe", pid)); pid == 0 || before.SameMinor(a.Version) {
+			err = restart()
+		} else {
+			err = staticpod.BeforePods(ctx, env.Log, restart)
+		}
+		if err != nil {
 			return nil, withJournal(ctx, env, err)
 		}
 	}
@@ -63,7 +72,12 @@ func kubeletOf(ctx context.Context, pid uint32) version.Version {
 	if pid == 0 || err != nil || strings.HasSuffix(exe, " (deleted)") {
 		return version.Version{}
 	}
-	out, err := proc.Output(ctx, exe, "--version")
+	return programVersion(ctx, exe)
+}
+
+// programVersion is what a kubelet's program says of itself; zero when it does not.
+func programVersion(ctx context.Context, program string) version.Version {
+	out, err := proc.Output(ctx, program, "--version")
 	if err != nil {
 		return version.Version{}
 	}

@@ -62,7 +62,11 @@ func WithoutServer(ctx context.Context, log io.Writer, together bool, do func(*L
 	if err != nil {
 		return fmt.Errorf("look at etcd's static pod: %w", err)
 	}
-	l, err := newLeaver(log, together)
+	l, err := newLeaver(log, "etcd restarts")
+	if err == nil {
+		l.together = together
+		l.etcd, err = Find(Etcd)
+	}
 	if err != nil {
 		// What cannot be found costs time, not the upgrade.
 		fmt.Fprintln(log, "this host's API server goes on while etcd restarts:", err)
@@ -84,9 +88,31 @@ func WithoutServer(ctx context.Context, log io.Writer, together bool, do func(*L
 	return err
 }
 
+// BeforePods has the API server of this host leave before something that ends the static pods without grace, and start again after it. A kubelet of
+// another minor does: it gives static pods another UID, and ends those that it does not know within a second, requests and all.
+// https://github.com/kubernetes/kubernetes/blob/v1.35.4/pkg/kubelet/kubelet.go (SyncTerminatingRuntimePod)
+func BeforePods(ctx context.Context, log io.Writer, do func() error) error {
+	if _, err := os.Stat(Server); errors.Is(err, fs.ErrNotExist) {
+		return do()
+	}
+	l, err := newLeaver(log, "the kubelet ends static pods")
+	if err != nil {
+		fmt.Fprintln(log, "this host's API server goes on while the kubelet restarts:", err)
+		return do()
+	}
+	l.Leave(ctx)
+	err = do()
+	within, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	_ = until(within, processLook, func() bool { return !l.server.Runs() })
+	l.finish(ctx)
+	return err
+}
+
 // Leaver ends the API server of this host. One that is nil has none to end.
 type Leaver struct {
 	log          io.Writer
+	why          string
 	server, etcd Process
 	address      string
 	together     bool
@@ -99,13 +125,10 @@ type Leaver struct {
 	left     bool
 }
 
-func newLeaver(log io.Writer, together bool) (*Leaver, error) {
-	l := &Leaver{log: log, together: together}
+func newLeaver(log io.Writer, why string) (*Leaver, error) {
+	l := &Leaver{log: log, why: why}
 	var err error
 	if l.server, err = Find(Server); err != nil {
-		return nil, err
-	}
-	if l.etcd, err = Find(Etcd); err != nil {
 		return nil, err
 	}
 	args, err := Args(Server)
@@ -197,9 +220,9 @@ func (l *Leaver) Leave(ctx context.Context) {
 	}
 	l.once.Do(func() {
 		l.left = true
-		fmt.Fprintf(l.log, "etcd restarts: this host's API server (process %d) is ended, so that no request hangs; the kubelet starts it again\n", l.server.PID)
+		fmt.Fprintf(l.log, "%s: this host's API server (process %d) is asked to end before, so that no request is lost; the kubelet starts it again\n", l.why, l.server.PID)
 		if err := l.server.Signal(syscall.SIGTERM); err != nil {
-			fmt.Fprintln(l.log, "this host's API server goes on while etcd restarts:", err)
+			fmt.Fprintln(l.log, "this host's API server goes on:", err)
 			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, closePatience)
