@@ -8,21 +8,21 @@ import "context"
 func haThreeMinors(ctx context.Context, e *env) error {
 	// All nodes of the lab share one disk: what three unpack at once, the members of etcd wait for.
 	e.extra = []string{"--fetch-at-once=1"}
-	// What users notice of that is not the upgrade's doing.
-	if err := e.deployWorkload(ctx); err != nil {
-		return err
-	}
-	l, err := e.startLoad(ctx)
-	if err != nil {
-		return err
-	}
-	led, err := e.watchLeader(ctx)
-	if err != nil {
-		return err
-	}
-	u, err := e.upgradeUnderLoad(ctx, e.product.run)
-	l.stop()
-	led.stop()
+	var l *load
+	var led *leaders
+	u, err := e.upgradeUnderLoad(ctx, func(ctx context.Context, c call) (outcome, error) {
+		var err error
+		if led, err = e.watchLeader(ctx); err != nil {
+			return outcome{}, err
+		}
+		defer led.stop()
+		// Only now: what users notice of the workload's arrival, and of a look at every host, is not the upgrade's doing.
+		if l, err = e.startLoad(ctx); err != nil {
+			return outcome{}, err
+		}
+		defer l.stop()
+		return e.product.run(ctx, c)
+	})
 	if err != nil || u == nil {
 		return err
 	}
