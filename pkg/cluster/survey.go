@@ -31,6 +31,8 @@ type Survey struct {
 	Unhealthy []string `json:"unhealthy,omitempty"`
 	// ClientExpiry is when the operator's own certificate ends; zero where he has none.
 	ClientExpiry time.Time `json:"clientExpiry,omitzero"`
+	// Kubectl is the operator's own; nil where he has none, or it could not be asked.
+	Kubectl *Kubectl `json:"kubectl,omitempty"`
 	// Time is when all this was read, by the API server's clock.
 	Time time.Time `json:"time,omitzero"`
 	// Unread is what could not be looked at.
@@ -86,6 +88,12 @@ type Server struct {
 	// Expiry is when its serving certificate ends; zero where it could not be reached directly.
 	Expiry time.Time `json:"expiry,omitzero"`
 	Error  string    `json:"error,omitempty"`
+}
+
+// Kubectl is a kubectl of the operator's machine.
+type Kubectl struct {
+	Path    string          `json:"path"`
+	Version version.Version `json:"version"`
 }
 
 // CRD is a definition of custom resources.

@@ -42,7 +42,7 @@ func clusterAt(from, to string) Facts {
 		},
 		Addons: []cluster.Addon{{Name: "coredns", Image: "registry.k8s.io/coredns/coredns:v1.12.1", Ready: true, Labelled: true}},
 		Survey: &cluster.Survey{
-			Time: now, ClientExpiry: now.AddDate(0, 6, 0),
+			Time: now, ClientExpiry: now.AddDate(0, 6, 0), Kubectl: &cluster.Kubectl{Path: "/usr/bin/kubectl", Version: version.MustParse(to)},
 			Servers:     []cluster.Server{{Address: "10.0.0.1:6443", Expiry: now.AddDate(0, 6, 0)}},
 			CRDs:        []cluster.CRD{{Name: "shops.example.com", Versions: []string{"v1"}, Stored: []string{"v1"}, Conversion: "shop/hook", Ready: 2}},
 			Webhooks:    []cluster.Webhook{{Configuration: "ValidatingWebhookConfiguration policy", Name: "pods.example.com", Fails: true, Pods: true, System: true, Nodes: true, Service: "policy/hook", Ready: 2, Hosts: 2, ReviewVersions: []string{"v1"}}},
@@ -148,6 +148,9 @@ func TestHazards(t *testing.T) {
 		}
 	}
 	v := version.MustParse
+	kubectl := func(is string) func(*Facts) {
+		return survey(func(s *cluster.Survey) { s.Kubectl.Version = v(is) })
+	}
 	tests := []struct {
 		id, from, to string
 		names        []string
@@ -191,6 +194,8 @@ func TestHazards(t *testing.T) {
 		{"component-newer-than-apiserver", "", "", []string{"kube-scheduler", "v1.34.0"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[1].Version = v("v1.34.0") }, []string{"half-finished"}},
 		{"proxy-newer-than-apiserver", "", "", []string{"w-1", "v1.34.0"}, look(func(n *cluster.NodeLook) { n.Proxy = v("v1.34.0") }), nil},
 		{"proxy-too-old", "", "", []string{"w-1", "v1.30.0"}, look(func(n *cluster.NodeLook) { n.Proxy = v("v1.30.0") }), nil},
+		{"kubectl-skew", "", "", []string{"/usr/bin/kubectl", "v1.32.9", "v1.34.4"}, kubectl("v1.32.9"), nil},
+		{"kubectl-skew", "", "", []string{"v1.36.0", "v1.34.4"}, kubectl("v1.36.0"), nil},
 		{"half-finished", "", "", []string{"kube-scheduler", "v1.33.1"}, func(in *Facts) { in.Cluster.Nodes[0].StaticPods[1].Version = v("v1.33.1") }, nil},
 		{"dockershim", "v1.23.0", "v1.24.0", []string{"w-1", "docker://20.10.7"}, node(func(n *cluster.Node) { n.ContainerRuntime = "docker://20.10.7" }), nil},
 		{"cri-v1alpha2", "v1.25.0", "v1.26.0", []string{"w-1", "1.5.11"}, node(func(n *cluster.Node) { n.ContainerRuntime = "containerd://1.5.11" }), nil},
@@ -308,6 +313,20 @@ func TestHazards(t *testing.T) {
 		ofTable := slices.ContainsFunc([]string{"api-", "flag-", "gate-"}, func(p string) bool { return strings.HasPrefix(h.ID, p) })
 		if !ofTable && !tested[h.ID] {
 			t.Errorf("no test makes %s", h.ID)
+		}
+	}
+}
+
+// TestKubectlBeside: one minor to either side is supported, and of a kubectl that could not be asked nothing is said.
+func TestKubectlBeside(t *testing.T) {
+	for _, is := range []string{"v1.33.0", "v1.34.0", "v1.35.9", ""} {
+		f := clusterAt("v1.33.0", "v1.34.4")
+		f.Cluster.Survey.Kubectl = nil
+		if is != "" {
+			f.Cluster.Survey.Kubectl = &cluster.Kubectl{Path: "kubectl", Version: version.MustParse(is)}
+		}
+		if got := find(f, "kubectl-skew"); got != nil {
+			t.Errorf("kubectl %q: found %v", is, got)
 		}
 	}
 }

@@ -53,6 +53,16 @@ var skewRows = []Hazard{
 			next.Minor++
 			return eachProxy(f, func(n cluster.NodeLook) bool { return n.Proxy.MinorsTo(next) > allowed }, next)
 		}},
+	{ID: "kubectl-skew", Severity: Advice, Source: skewPolicy + "#kubectl",
+		Title: "the operator's kubectl is more than one minor from the API server that the upgrade leads to: what it does there is not supported", Evidence: "%s is %s, the API server goes to %s",
+		Fix: "install a kubectl of the target's minor, or of one beside it: https://kubernetes.io/docs/tasks/tools/",
+		find: func(f Facts) []Offender {
+			k := f.Cluster.Survey.Kubectl
+			if k == nil || max(k.Version.MinorsTo(f.To), f.To.MinorsTo(k.Version)) <= 1 {
+				return nil
+			}
+			return []Offender{{k.Path, k.Version, f.To}}
+		}},
 	{ID: "half-finished", Severity: Advice, Source: "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/",
 		Title: "an earlier upgrade is not finished", Evidence: "%s of node %q runs %s, and kubeadm's configuration says %s", Fix: "the upgrade goes on from there: the control plane first, then the kubelets",
 		find: func(f Facts) []Offender {

@@ -105,5 +105,9 @@ func (u *Upgrade) survey(ctx context.Context, p *Prepared) error {
 		upTo = p.Cluster.Kubeadm.KubernetesVersion
 		upTo.Minor += minorsAhead
 	}
-	return observe.Survey(ctx, u.client, p.Cluster, upTo)
+	if err := observe.Survey(ctx, u.client, p.Cluster, upTo); err != nil {
+		return err
+	}
+	p.Cluster.Survey.Kubectl = observe.Kubectl(ctx)
+	return nil
 }

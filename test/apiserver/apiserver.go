@@ -34,7 +34,7 @@ const startTime = 2 * time.Minute
 // was never built, but not in CI.
 func Start(tb testing.TB, flags ...string) *rest.Config {
 	tb.Helper()
-	etcd, server := binary(tb, "etcd", "server"), binary(tb, "kubernetes", "kube-apiserver")
+	etcd, server := Binary(tb, "etcd", "server"), Binary(tb, "kubernetes", "kube-apiserver")
 	dir := tb.TempDir()
 	free, err := loopback.Free(tb.Context(), 3)
 	if err != nil {
@@ -61,8 +61,8 @@ func Start(tb testing.TB, flags ...string) *rest.Config {
 	return config
 }
 
-// binary finds the newest build of a program in the lab's cache.
-func binary(tb testing.TB, what, name string) string {
+// Binary finds the newest build of a program in the lab's cache.
+func Binary(tb testing.TB, what, name string) string {
 	tb.Helper()
 	cache := os.Getenv("LAB_CACHE")
 	if cache == "" {
