@@ -68,15 +68,22 @@ func (p *Private) update(ctx context.Context, conf string) error {
 }
 
 // complaints are apt's own words on what could not be fetched. Err: lines count even when apt exits 0, as it does before 2.1.9 without the error mode.
+// What it has against a signature it says in a warning beside them, without which the error is only that the repository is not signed.
 func complaints(out string) []string {
-	var words []string
+	var words, signatures []string
 	for l := range strings.Lines(out) {
 		l = strings.TrimSpace(l)
-		if strings.HasPrefix(l, "Err:") || strings.HasPrefix(l, "E:") {
+		switch {
+		case strings.HasPrefix(l, "Err:"), strings.HasPrefix(l, "E:"):
 			words = append(words, l)
+		case strings.HasPrefix(l, "W: GPG error:"), strings.HasPrefix(l, "W: OpenPGP signature verification failed:"): // the latter from apt 3 on
+			signatures = append(signatures, l)
 		}
 	}
-	return words
+	if len(words) == 0 {
+		return nil
+	}
+	return append(words, signatures...)
 }
 
 // has tells whether all these versions are known under the options.
