@@ -87,6 +87,9 @@ type PackageSource struct {
 	URL   string `json:"url"`
 	// Minor is the Kubernetes minor that the URL names, such as "1.34"; empty for a repository of all minors.
 	Minor string `json:"minor,omitempty"`
+	// Key is the file of the keys by which apt trusts it, and KeyEnds when the last of them ends; empty where that is not known, or never.
+	Key     string    `json:"key,omitempty"`
+	KeyEnds time.Time `json:"keyEnds,omitzero"`
 }
 
 // Pin is a preference of the administrator's that fixes a package's version.

@@ -73,7 +73,8 @@ func worker(name string, v version.Version) cluster.Node {
 	return cluster.Node{Name: name, Role: cluster.Worker, Ready: true, KubeletVersion: v, ContainerRuntime: "containerd://2.1.5",
 		Allocatable: cluster.Resources{CPU: 4000, Memory: 8 << 30, Pods: 110}, Requested: cluster.Resources{CPU: 1000, Memory: 1 << 30, Pods: 2},
 		Host: &cluster.Host{CgroupVersion: 2, PackageManager: "apt", HostRisks: cluster.HostRisks{KubeletArgs: kubeadmArgs(v)}, Packages: []cluster.Package{{Name: "kubeadm"}, {Name: "kubelet"}},
-			Sources: []cluster.PackageSource{{File: "/etc/apt/sources.list.d/kubernetes.list", URL: "https://pkgs.k8s.io/core:/stable:/v1.33/deb/"}}},
+			Sources: []cluster.PackageSource{{File: "/etc/apt/sources.list.d/kubernetes.list", URL: "https://pkgs.k8s.io/core:/stable:/v1.33/deb/",
+				Key: "/etc/apt/keyrings/kubernetes.gpg", KeyEnds: now.AddDate(0, 6, 0)}}},
 		Pods: []cluster.Pod{{Namespace: "shop", Name: "web-" + name, Controller: "ReplicaSet", Requests: cluster.Resources{CPU: 500, Memory: 1 << 29, Pods: 1}}}}
 }
 
@@ -272,6 +273,10 @@ func TestHazards(t *testing.T) {
 		{"certificate-expired", "", "", []string{"cp-1", "apiserver.crt"}, func(in *Facts) { in.Cluster.Nodes[0].Host.Certificates[0].NotAfter = now.AddDate(0, 0, -1) }, nil},
 		{"certificate-ends", "", "", []string{"cp-1", "apiserver.crt"}, func(in *Facts) { in.Cluster.Nodes[0].Host.Certificates[0].NotAfter = now.AddDate(0, 0, 20) }, nil},
 		{"repository-gone", "", "", []string{"w-1", "apt.kubernetes.io"}, node(func(n *cluster.Node) { n.Host.Sources[0].URL = "https://apt.kubernetes.io/" }), nil},
+		{"repository-key-expired", "", "", []string{"w-1", "/etc/apt/keyrings/kubernetes.gpg", "https://pkgs.k8s.io/core:/stable:/v1.33/deb/", "3 days ago"},
+			node(func(n *cluster.Node) { n.Host.Sources[0].KeyEnds = now.AddDate(0, 0, -3) }), nil},
+		{"repository-key-ends", "", "", []string{"w-1", "/etc/apt/keyrings/kubernetes.gpg", "2026-11-11", "in 10 days"},
+			node(func(n *cluster.Node) { n.Host.Sources[0].KeyEnds = now.AddDate(0, 0, 10) }), nil},
 		{"unattended-upgrades", "", "", []string{"w-1", "kubelet"}, node(func(n *cluster.Node) { n.Host.Unattended, n.Host.Packages[0].Held = true, true }), nil},
 		{"package-half-installed", "", "", []string{"w-1", "kubelet", "half-configured"}, node(func(n *cluster.Node) { n.Host.Packages[1].State = "half-configured" }), nil},
 		{"extra-manifest", "", "", []string{"w-1", "old.yaml"}, node(func(n *cluster.Node) { n.Host.ExtraManifests = []string{"/etc/kubernetes/manifests/old.yaml"} }), nil},
@@ -327,6 +332,23 @@ func TestKubectlBeside(t *testing.T) {
 		}
 		if got := find(f, "kubectl-skew"); got != nil {
 			t.Errorf("kubectl %q: found %v", is, got)
+		}
+	}
+}
+
+// TestRepositoryKeysThatDoNotMatter: a bundle is no repository, and of a key whose end is not known nothing is said.
+func TestRepositoryKeysThatDoNotMatter(t *testing.T) {
+	for name, change := range map[string]func(*Facts, *cluster.PackageSource){
+		"packages of a bundle": func(f *Facts, s *cluster.PackageSource) { f.BundledPackages, s.KeyEnds = true, now.AddDate(0, 0, -3) },
+		"no end":               func(_ *Facts, s *cluster.PackageSource) { s.KeyEnds = time.Time{} },
+		"in a month and a day": func(_ *Facts, s *cluster.PackageSource) { s.KeyEnds = now.AddDate(0, 0, 31) },
+	} {
+		f := clusterAt("v1.33.0", "v1.34.4")
+		change(&f, &f.Cluster.Nodes[1].Host.Sources[0])
+		for _, id := range []string{"repository-key-expired", "repository-key-ends"} {
+			if got := find(f, id); got != nil {
+				t.Errorf("%s: %s: found %v", name, id, got)
+			}
 		}
 	}
 }

@@ -118,7 +118,8 @@ func packages(ctx context.Context, env Env, h *cluster.Host) error {
 		return err
 	}
 	for _, s := range sources {
-		h.Sources = append(h.Sources, cluster.PackageSource{File: s.File, Style: s.Style, URL: s.URL, Minor: s.Minor})
+		key, ends := s.KeyEnds()
+		h.Sources = append(h.Sources, cluster.PackageSource{File: s.File, Style: s.Style, URL: s.URL, Minor: s.Minor, Key: key, KeyEnds: ends})
 	}
 	if h.Pins, err = apt.Pins(cluster.PackageNames); err != nil {
 		return err

@@ -20,7 +20,8 @@ func parseDeb822(file string, content []byte) []Source {
 // stanza reads the lines from first up to but without end.
 func stanza(file string, all []string, first, end int) []Source {
 	var out []Source
-	enabled, field := true, ""
+	enabled, trusted, field := true, false, ""
+	var signedBy strings.Builder
 	for i := first; i < end; i++ {
 		l := all[i]
 		if strings.HasPrefix(l, "#") {
@@ -39,15 +40,22 @@ func stanza(file string, all []string, first, end int) []Source {
 				out = append(out, s)
 			}
 		case "enabled":
-			// The words that apt's StringToBool takes for false, apt-pkg/contrib/strutl.cc.
-			switch strings.ToLower(strings.TrimSpace(value)) {
-			case "no", "false", "without", "off", "disable", "0":
-				enabled = false
+			enabled = enabled && !falsehood(value)
+		case "trusted":
+			trusted = trusted || truth(value)
+		case "signed-by":
+			// A key may stand there itself, each line behind a space, and an empty one as a dot.
+			if value = strings.TrimSpace(value); value == "." {
+				value = ""
 			}
+			signedBy.WriteString(value + "\n")
 		}
 	}
 	if !enabled {
 		return nil
+	}
+	for i := range out {
+		out[i].signedBy, out[i].trusted = signedBy.String(), trusted
 	}
 	return out
 }

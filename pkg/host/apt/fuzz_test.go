@@ -1,6 +1,8 @@
 package apt
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,21 @@ func FuzzParseSimulation(f *testing.F) {
 			if c.Name == "" {
 				t.Errorf("a change of nothing: %+v", c)
 			}
+		}
+	})
+}
+
+func FuzzRingEnds(f *testing.F) {
+	for _, name := range []string{"short.asc", "extended.gpg", "forever.asc", "subkey.gpg"} {
+		b, err := os.ReadFile(filepath.Join("testdata", "keys", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, ring []byte) {
+		if at, err := ringEnds(ring); err != nil && !at.IsZero() {
+			t.Errorf("%v, and it ends at %s", err, at)
 		}
 	})
 }

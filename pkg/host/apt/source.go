@@ -2,6 +2,7 @@ package apt
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +19,9 @@ type Source struct {
 	Minor string
 	// first and last are the lines of the entry in the file, line that of the URL.
 	first, last, line int
+	// signedBy are the keys that the entry names: files, fingerprints or the key itself. trusted is set where apt is told to ask for no signature.
+	signedBy string
+	trusted  bool
 }
 
 // minorInURL finds the segment that pkgs.k8s.io and its mirrors have: .../core:/stable:/v1.34/deb/.
@@ -79,6 +83,15 @@ func ServingURLs(policy string) []string {
 		out = append(out, m[1])
 	}
 	return out
+}
+
+// truth and falsehood are the words that apt's StringToBool takes for them, apt-pkg/contrib/strutl.cc.
+func truth(word string) bool {
+	return slices.Contains([]string{"yes", "true", "with", "on", "enable", "1"}, strings.ToLower(strings.TrimSpace(word)))
+}
+
+func falsehood(word string) bool {
+	return slices.Contains([]string{"no", "false", "without", "off", "disable", "0"}, strings.ToLower(strings.TrimSpace(word)))
 }
 
 // lines splits text so that joining the parts gives the text back.
