@@ -15,7 +15,9 @@ type Survey struct {
 	// Stored are the kinds with objects that were written by a version which ends, or of which no other version is left.
 	Stored []StoredAPI `json:"stored,omitempty"`
 	// Servers are the API servers behind the endpoint.
-	Servers     []Server     `json:"servers,omitempty"`
+	Servers []Server `json:"servers,omitempty"`
+	// Databases are what API servers say of the size of etcd's database.
+	Databases   []Database   `json:"databases,omitempty"`
 	CRDs        []CRD        `json:"crds,omitempty"`
 	Webhooks    []Webhook    `json:"webhooks,omitempty"`
 	APIServices []APIService `json:"apiServices,omitempty"`
@@ -90,6 +92,14 @@ type Server struct {
 	Error  string    `json:"error,omitempty"`
 }
 
+// Database is how large the database of etcd is, as an API server tells it.
+type Database struct {
+	Server string `json:"server"`
+	// Etcd is what the server calls the etcd that it has asked: one of its --etcd-servers, or from 1.28 on "etcd-0" for any of these.
+	Etcd  string `json:"etcd"`
+	Bytes int64  `json:"bytes"`
+}
+
 // Kubectl is a kubectl of the operator's machine.
 type Kubectl struct {
 	Path    string          `json:"path"`
@@ -146,6 +156,8 @@ type Component struct {
 	Name  string `json:"name"`
 	Image string `json:"image,omitempty"`
 	Flags []Flag `json:"flags,omitempty"`
+	// Env are the variables of etcd's that stand for flags, where there is no flag.
+	Env []Flag `json:"env,omitempty"`
 }
 
 // Flag is a flag and its value.

@@ -48,7 +48,8 @@ func clusterAt(from, to string) Facts {
 			Webhooks:    []cluster.Webhook{{Configuration: "ValidatingWebhookConfiguration policy", Name: "pods.example.com", Fails: true, Pods: true, System: true, Nodes: true, Service: "policy/hook", Ready: 2, Hosts: 2, ReviewVersions: []string{"v1"}}},
 			APIServices: []cluster.APIService{{Name: "v1beta1.metrics.k8s.io", Service: "kube-system/metrics", Available: true}},
 			Components: []cluster.Component{{Node: "cp-1", Name: "kube-apiserver", Flags: []cluster.Flag{
-				{Name: "audit-log-path", Value: "/var/log/audit.log"}, {Name: "secure-port", Value: "6443"}}}},
+				{Name: "audit-log-path", Value: "/var/log/audit.log"}, {Name: "secure-port", Value: "6443"}}}, {Node: "cp-1", Name: "etcd"}},
+			Databases: []cluster.Database{{Server: "10.0.0.1:6443", Etcd: "etcd-0", Bytes: 300 << 20}},
 			Configs: []cluster.Config{
 				{ConfigMap: "kubeadm-config", Key: "ClusterConfiguration", Text: config},
 				{ConfigMap: "kubelet-config", Key: "kubelet", Text: "kind: KubeletConfiguration\ncgroupDriver: systemd\n"},
@@ -212,6 +213,7 @@ func TestHazards(t *testing.T) {
 			"extraEnvs:\n    - name: ETCD_NAME\n      value: x\n    - name: GOGC\n      value: \"50\"\n")), nil},
 		{"etcd-args-unheeded", "v1.33.0", "v1.34.4", []string{"etcd.local", "etcd 3.6 does not heed ETCD_SNAPSHOT_COUNTS"}, config("ClusterConfiguration", etcdConfigured(
 			"extraEnvs:\n    - name: ETCD_SNAPSHOT_COUNTS\n      value: \"5\"\n")), nil},
+		{"etcd-near-quota", "", "", []string{"10.0.0.1:6443", "1640 MiB", "80%", "2048 MiB", "cp-1"}, survey(func(s *cluster.Survey) { s.Databases[0].Bytes = 1640 << 20 }), nil},
 		{"manifest-only-flag", "", "", []string{"static pod etcd", "cp-1", "--quota-backend-bytes=8589934592", "etcd.local.extraArgs"}, survey(func(s *cluster.Survey) {
 			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "etcd", Flags: []cluster.Flag{{Name: "snapshot-count", Value: "10000"}, {Name: "quota-backend-bytes", Value: "8589934592"}}})
 		}), nil},
@@ -349,6 +351,53 @@ func TestRepositoryKeysThatDoNotMatter(t *testing.T) {
 			if got := find(f, id); got != nil {
 				t.Errorf("%s: %s: found %v", name, id, got)
 			}
+		}
+	}
+}
+
+// TestNearQuota: the quota is what the members are told, wherever it is said, and of another etcd nothing is claimed.
+func TestNearQuota(t *testing.T) {
+	const large = 7 << 30
+	flag := func(value string) []cluster.Flag { return []cluster.Flag{{Name: "quota-backend-bytes", Value: value}} }
+	env := func(value string) []cluster.Flag {
+		return []cluster.Flag{{Name: "ETCD_QUOTA_BACKEND_BYTES", Value: value}}
+	}
+	tests := []struct {
+		name     string
+		etcd     []cluster.Component
+		database cluster.Database
+		found    bool
+	}{
+		{"below", []cluster.Component{{}}, cluster.Database{Etcd: "etcd-0", Bytes: 1600 << 20}, false},
+		{"by default", []cluster.Component{{}}, cluster.Database{Etcd: "etcd-0", Bytes: large}, true},
+		{"zero is the default", []cluster.Component{{Flags: flag("0")}}, cluster.Database{Etcd: "etcd-0", Bytes: large}, true},
+		{"by flag", []cluster.Component{{Flags: flag("8589934592")}}, cluster.Database{Etcd: "etcd-0", Bytes: large}, true},
+		{"enough by flag", []cluster.Component{{Flags: flag("17179869184"), Env: env("1")}}, cluster.Database{Etcd: "etcd-0", Bytes: large}, false},
+		{"enough by environment", []cluster.Component{{Env: env("17179869184")}}, cluster.Database{Etcd: "etcd-0", Bytes: large}, false},
+		{"no limit", []cluster.Component{{Flags: flag("-1")}}, cluster.Database{Etcd: "etcd-0", Bytes: large}, false},
+		{"one of two has less", []cluster.Component{{Flags: flag("17179869184")}, {}}, cluster.Database{Etcd: "etcd-0", Bytes: large}, true},
+		{"a file of its own", []cluster.Component{{Flags: []cluster.Flag{{Name: "config-file", Value: "/etc/etcd.yaml"}}}}, cluster.Database{Etcd: "etcd-0", Bytes: large}, false},
+		{"not kubeadm's", nil, cluster.Database{Etcd: "etcd-0", Bytes: large}, false},
+		{"by its URL, before 1.28", []cluster.Component{{}}, cluster.Database{Etcd: "https://127.0.0.1:2379", Bytes: large}, true},
+		{"that of events", []cluster.Component{{}}, cluster.Database{Etcd: "https://10.0.0.9:2379", Bytes: large}, false},
+		{"that of events, from 1.28 on", []cluster.Component{{}}, cluster.Database{Etcd: "etcd-1", Bytes: large}, false},
+	}
+	for _, tt := range tests {
+		f := clusterAt("v1.33.0", "v1.34.4")
+		s := f.Cluster.Survey
+		s.Components = s.Components[:1]
+		for _, c := range tt.etcd {
+			c.Name, c.Node = "etcd", "cp-1"
+			s.Components = append(s.Components, c)
+		}
+		f.Cluster.Nodes[0].StaticPods[0].EtcdServers = []string{"https://127.0.0.1:2379"}
+		s.Databases = []cluster.Database{tt.database}
+		if got := find(f, "etcd-near-quota"); (got != nil) != tt.found {
+			t.Errorf("%s: found %v", tt.name, got)
+		}
+		f.Cluster.Etcd = &cluster.Etcd{Members: []cluster.EtcdMember{{Name: "cp-1"}}}
+		if got := find(f, "etcd-near-quota"); got != nil {
+			t.Errorf("%s, and the members have told for themselves: found %v", tt.name, got)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func components(pods map[string][]corev1.Pod) []cluster.Component {
 			}
 			main := p.Spec.Containers[0]
 			out = append(out, cluster.Component{Node: node, Name: p.Labels["component"], Image: main.Image,
-				Flags: flags(slices.Concat(main.Command, main.Args))})
+				Flags: flags(slices.Concat(main.Command, main.Args)), Env: etcdEnv(main.Env)})
 		}
 	}
 	return out
@@ -47,6 +47,16 @@ func flags(words []string) []cluster.Flag {
 			}
 		}
 		out = append(out, cluster.Flag{Name: strings.ReplaceAll(name, "_", "-"), Value: v})
+	}
+	return out
+}
+
+func etcdEnv(all []corev1.EnvVar) []cluster.Flag {
+	var out []cluster.Flag
+	for _, e := range all {
+		if strings.HasPrefix(e.Name, "ETCD_") && e.ValueFrom == nil {
+			out = append(out, cluster.Flag{Name: e.Name, Value: e.Value})
+		}
 	}
 	return out
 }

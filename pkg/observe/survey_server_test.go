@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/kube"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 	"github.com/kubectl-upgrade/kubectl-upgrade/test/apiserver"
@@ -133,6 +135,26 @@ func TestSurvey(t *testing.T) {
 	if s.Time.IsZero() || len(s.Servers) != 1 {
 		t.Errorf("at %s, servers %+v", s.Time, s.Servers)
 	}
+	checkNearQuota(t, in, v)
+}
+
+// checkNearQuota wants the size of a real database told, and held against what its etcd would be told.
+func checkNearQuota(t *testing.T, in *cluster.Cluster, to version.Version) {
+	t.Helper()
+	d := in.Survey.Databases
+	if len(d) != 1 || d[0].Server == "" || d[0].Etcd != "etcd-0" || d[0].Bytes < 16<<10 || d[0].Bytes > 1<<30 {
+		t.Fatalf("databases %+v", d)
+	}
+	for quota, want := range map[int64]bool{0: false, d[0].Bytes * 2: false, d[0].Bytes * 10 / 9: true} {
+		told := *in
+		survey := *in.Survey
+		told.Survey = &survey
+		survey.Components = []cluster.Component{{Node: "cp-1", Name: "etcd", Flags: []cluster.Flag{{Name: "quota-backend-bytes", Value: strconv.FormatInt(quota, 10)}}}}
+		found := slices.ContainsFunc(hazard.Find(hazard.Facts{Cluster: &told, To: to}), func(h hazard.Found) bool { return h.ID == "etcd-near-quota" })
+		if found != want {
+			t.Errorf("a quota of %d for %d bytes: found %t", quota, d[0].Bytes, found)
+		}
+	}
 }
 
 // TestSeenWebhooks: when a webhook is called is read from its rules and selectors, and nothing is claimed where conditions decide.
@@ -211,12 +233,17 @@ func TestSurveyedPods(t *testing.T) {
 			p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"}
 			p.Labels = map[string]string{"tier": "control-plane", "component": "kube-apiserver"}
 			p.Spec.Containers[0].Command = []string{"kube-apiserver", "--secure-port=6443", "--allow_privileged", "--v", "2"}
+			p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "ETCD_QUOTA_BACKEND_BYTES", Value: "8589934592"}, {Name: "GOGC", Value: "50"},
+				{Name: "ETCD_NAME", ValueFrom: &corev1.EnvVarSource{}}}
 		})},
 	}
 	s := surveyed(nil, all, map[string]string{"shop/data": "rbd"})
 	if len(s.Components) != 1 || s.Components[0].Node != "cp-1" || !slices.Equal(s.Components[0].Flags,
 		[]cluster.Flag{{Name: "secure-port", Value: "6443"}, {Name: "allow-privileged", Value: "true"}, {Name: "v", Value: "2"}}) {
 		t.Errorf("components %+v", s.Components)
+	}
+	if want := []cluster.Flag{{Name: "ETCD_QUOTA_BACKEND_BYTES", Value: "8589934592"}}; !slices.Equal(s.Components[0].Env, want) {
+		t.Errorf("environment %+v", s.Components[0].Env)
 	}
 	i := slices.IndexFunc(s.Workloads, func(w cluster.Workload) bool { return w.Kind == "Deployment" && w.Name == "web" })
 	if len(s.Workloads) != 2 || i < 0 {

@@ -38,7 +38,7 @@ func (s *survey) servers(ctx context.Context) error {
 		return err
 	}
 	s.Servers = make([]cluster.Server, len(ips))
-	all := make([][]string, len(ips))
+	all := make([]metrics, len(ips))
 	var g errgroup.Group
 	for i, ip := range ips {
 		g.Go(func() error {
@@ -47,28 +47,29 @@ func (s *survey) servers(ctx context.Context) error {
 			config.Host, config.Proxy, config.Dial = "https://"+address, nil, (&net.Dialer{Timeout: directTimeout}).DialContext
 			server := cluster.Server{Address: address}
 			var err error
-			if all[i], server.Expiry, err = metrics(ctx, config, address); err != nil {
+			if all[i], err = readMetrics(ctx, config, address); err != nil {
 				server.Error = err.Error()
 			}
+			server.Expiry = all[i].expiry
 			s.Servers[i] = server
 			return nil
 		})
 	}
 	_ = g.Wait() // what cannot be reached is noted
 	var failed []string
-	for i, series := range all {
+	for i, m := range all {
 		if s.Servers[i].Error != "" {
 			failed = append(failed, s.Servers[i].Error)
 		}
-		s.note(series, s.Servers[i].Address)
+		s.note(m, s.Servers[i].Address)
 	}
 	unasked := len(failed)
 	if unasked == len(ips) {
-		series, _, err := metrics(ctx, s.client.Config, s.client.Config.Host)
+		m, err := readMetrics(ctx, s.client.Config, s.client.Config.Host)
 		if err != nil {
 			return err
 		}
-		s.note(series, s.client.Config.Host)
+		s.note(m, s.client.Config.Host)
 		unasked--
 	}
 	if unasked > 0 {
@@ -84,35 +85,51 @@ var (
 	label     = regexp.MustCompile(`(\w+)="([^"]*)"`)
 )
 
-// metrics reads from one API server which deprecated APIs were asked of it, as labels, and until when its certificate is valid.
-func metrics(ctx context.Context, config *rest.Config, server string) (series []string, expiry time.Time, err error) {
+// metrics are what is looked at of the metrics of an API server.
+type metrics struct {
+	// requested are the labels of deprecated APIs that were asked of it.
+	requested []string
+	databases []cluster.Database
+	// expiry is until when its certificate is valid.
+	expiry time.Time
+}
+
+// readMetrics reads them from one API server.
+func readMetrics(ctx context.Context, config *rest.Config, server string) (metrics, error) {
+	var m metrics
 	resp, err := get(ctx, config, "/metrics")
 	if err != nil {
-		return nil, expiry, err
+		return m, err
 	}
 	defer resp.Body.Close()
 	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
-		expiry = resp.TLS.PeerCertificates[0].NotAfter
+		m.expiry = resp.TLS.PeerCertificates[0].NotAfter
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, expiry, fmt.Errorf("get /metrics of %s: %s", server, resp.Status)
+		return m, fmt.Errorf("get /metrics of %s: %s", server, resp.Status)
 	}
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 1<<20)
+	var sizes []string
 	for lines.Scan() {
-		if m := requested.FindStringSubmatch(lines.Text()); m != nil {
-			series = append(series, m[1])
+		line := lines.Text()
+		if found := requested.FindStringSubmatch(line); found != nil {
+			m.requested = append(m.requested, found[1])
+		} else if isSize(line) {
+			sizes = append(sizes, line)
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, expiry, fmt.Errorf("get /metrics of %s: %w", server, err)
+		return metrics{expiry: m.expiry}, fmt.Errorf("get /metrics of %s: %w", server, err)
 	}
-	return series, expiry, nil
+	m.databases = databases(sizes, server)
+	return m, nil
 }
 
-// note puts together what several API servers were asked for.
-func (s *survey) note(series []string, server string) {
-	for _, labels := range series {
+// note puts together what several API servers have told.
+func (s *survey) note(m metrics, server string) {
+	s.Databases = append(s.Databases, m.databases...)
+	for _, labels := range m.requested {
 		var r cluster.RequestedAPI
 		for _, l := range label.FindAllStringSubmatch(labels, -1) {
 			switch l[1] {

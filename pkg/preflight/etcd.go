@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
@@ -214,7 +215,7 @@ func etcdMembers(in EtcdInput) []Finding {
 			}
 			out = append(out, f)
 		}
-		if used := quotaUsed(m); used >= 90 {
+		if used := quotaUsed(m); used >= hazard.NearQuota {
 			out = append(out, Finding{ID: "etcd-quota", Severity: Warning, Object: member(m),
 				Message: fmt.Sprintf("its database of %s takes %d%% of its quota of %s: beyond that it refuses writes", bytes(m.DBSize), used, bytes(m.Quota)),
 				Fix:     "compact and defragment, or raise --quota-backend-bytes first", Link: "https://etcd.io/docs/v3.6/op-guide/maintenance/#space-quota"})

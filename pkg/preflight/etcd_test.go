@@ -93,8 +93,9 @@ func TestWhatStandsInTheWayOfEtcd(t *testing.T) {
 			[]string{`etcd-client-unmatched warning API server on node "cp-1"`}, "10.9.9.9"},
 		"snapshots inside of the data": {func(in *EtcdInput) { in.BackupDir = in.Cluster.Etcd.Members[0].Process.DataDir + "/backup" },
 			[]string{`etcd-backup-inside error etcd member "cp-1"`, `etcd-backup-inside error etcd member "cp-2"`, `etcd-backup-inside error etcd member "cp-3"`}, "--backup-dir"},
-		"nearly full": {func(in *EtcdInput) { in.Cluster.Etcd.Members[0].DBSize = 1900 << 20 }, []string{`etcd-quota warning etcd member "cp-1"`}, "92%"},
-		"no room":     {func(in *EtcdInput) { in.Cluster.Etcd.Members[0].Process.Disk.Free = 200 << 20 }, []string{`etcd-space error etcd member "cp-1"`}, "200 MiB free"},
+		"four fifths full": {func(in *EtcdInput) { in.Cluster.Etcd.Members[0].DBSize = 1640 << 20 }, []string{`etcd-quota warning etcd member "cp-1"`}, "80%"},
+		"nearly full":      {func(in *EtcdInput) { in.Cluster.Etcd.Members[0].DBSize = 1900 << 20 }, []string{`etcd-quota warning etcd member "cp-1"`}, "92%"},
+		"no room":          {func(in *EtcdInput) { in.Cluster.Etcd.Members[0].Process.Disk.Free = 200 << 20 }, []string{`etcd-space error etcd member "cp-1"`}, "200 MiB free"},
 		"v2 leftovers": {func(in *EtcdInput) {
 			in.Cluster.Etcd.Members[0].Process.Data = &cluster.EtcdData{V2Keys: 3, V2Writes: 1, V2Prefixes: map[string]int{"/coreos.com": 2, "/calico": 1}}
 		}, []string{`etcd-v2-leftovers error etcd member "cp-1"`}, "/calico: 1, /coreos.com: 2"},

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 )
 
 // settings are what a member was told, by the names of etcd's flags without their dashes.
@@ -146,10 +148,4 @@ func (s settings) clientURLs() []string {
 }
 
 // quota is what the database may grow to in bytes, negative without a limit.
-func (s settings) quota() int64 {
-	var n int64
-	if _, err := fmt.Sscan(s["quota-backend-bytes"], &n); err != nil || n == 0 {
-		return 2 << 30 // DefaultQuotaBytes of etcd's server/storage
-	}
-	return n
-}
+func (s settings) quota() int64 { return knowledge.EtcdQuota(s["quota-backend-bytes"]) }
