@@ -42,7 +42,12 @@ func each[T any](ctx context.Context, s *survey, path, accept string, page int, 
 		if next != "" {
 			req = req.Param("continue", next)
 		}
-		body, err := req.Do(ctx).Raw()
+		result := req.Do(ctx)
+		// Raw has an error without the server's own words, such as who may not list what.
+		if err := result.Error(); err != nil {
+			return fmt.Errorf("list %s: %w", path, err)
+		}
+		body, err := result.Raw()
 		if err != nil {
 			return fmt.Errorf("list %s: %w", path, err)
 		}

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hazard"
@@ -136,6 +137,23 @@ func TestSurvey(t *testing.T) {
 		t.Errorf("at %s, servers %+v", s.Time, s.Servers)
 	}
 	checkNearQuota(t, in, v)
+	checkForbidden(ctx, t, config)
+}
+
+// checkForbidden: who may not list something is told of it in the API server's own words.
+func checkForbidden(ctx context.Context, t *testing.T, config *rest.Config) {
+	t.Helper()
+	config = rest.CopyConfig(config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: "reader"}
+	client, err := kube.NewForConfig(config, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &survey{client: client, Survey: &cluster.Survey{}}
+	err = s.all(ctx, []part{{"definitions of custom resources", s.crds, false}})
+	if err != nil || len(s.Unread) != 1 || !strings.Contains(s.Unread[0].Cause, `User "reader" cannot list resource "customresourcedefinitions"`) {
+		t.Errorf("not read %+v, %v", s.Unread, err)
+	}
 }
 
 // checkNearQuota wants the size of a real database told, and held against what its etcd would be told.
