@@ -14,6 +14,8 @@ type Survey struct {
 	Requested []RequestedAPI `json:"requested,omitempty"`
 	// Stored are the kinds with objects that were written by a version which ends, or of which no other version is left.
 	Stored []StoredAPI `json:"stored,omitempty"`
+	// HelmReleases are those whose manifest, as Helm keeps it, has objects by versions that end.
+	HelmReleases []HelmRelease `json:"helmReleases,omitempty"`
 	// Servers are the API servers behind the endpoint.
 	Servers []Server `json:"servers,omitempty"`
 	// Databases are what API servers say of the size of etcd's database.
@@ -82,6 +84,21 @@ type APIWriter struct {
 	Object  string    `json:"object"`
 	Manager string    `json:"manager"`
 	Time    time.Time `json:"time,omitzero"`
+}
+
+// HelmRelease is a release of Helm, and what of its manifest has to do with versions that end.
+type HelmRelease struct {
+	Namespace string       `json:"namespace"`
+	Name      string       `json:"name"`
+	Objects   []HelmObject `json:"objects"`
+}
+
+// HelmObject is an object of a manifest.
+type HelmObject struct {
+	Group   string `json:"group,omitempty"`
+	Version string `json:"version"`
+	Kind    string `json:"kind"`
+	Name    string `json:"name,omitempty"`
 }
 
 // Server is one API server behind the endpoint.

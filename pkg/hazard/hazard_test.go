@@ -150,6 +150,10 @@ func TestHazards(t *testing.T) {
 		}
 	}
 	v := version.MustParse
+	helm := survey(func(s *cluster.Survey) {
+		s.HelmReleases = []cluster.HelmRelease{{Namespace: "shop", Name: "web", Objects: []cluster.HelmObject{
+			{Group: "policy", Version: "v1beta1", Kind: "PodDisruptionBudget", Name: "web"}, {Group: "policy", Version: "v1beta1", Kind: "PodDisruptionBudget", Name: "db"}}}}
+	})
 	kubectl := func(is string) func(*Facts) {
 		return survey(func(s *cluster.Survey) { s.Kubectl.Version = v(is) })
 	}
@@ -160,6 +164,8 @@ func TestHazards(t *testing.T) {
 		// also are findings that cannot be without the one that is meant.
 		also []string
 	}{
+		{"helm-release-removed-api", "v1.24.17", "v1.25.16", []string{"shop/web", "policy/v1beta1 PodDisruptionBudget", "(web, db)", "1.25"}, helm, nil},
+		{"helm-release-removed-api", "v1.21.14", "v1.26.15", []string{"shop/web", "policy/v1beta1 PodDisruptionBudget"}, helm, nil},
 		{"crd-stored-version-gone", "", "", []string{"shops.example.com", "v1alpha1"}, survey(func(s *cluster.Survey) { s.CRDs[0].Stored = []string{"v1alpha1", "v1"} }), nil},
 		{"crd-conversion-down", "", "", []string{"shops.example.com", "shop/hook"}, survey(func(s *cluster.Survey) { s.CRDs[0].Ready = 0 }), nil},
 		{"webhook-down", "", "", []string{"policy", "policy/hook"}, hook(func(h *cluster.Webhook) { h.Ready, h.System, h.Nodes = 0, false, false }), nil},
@@ -320,6 +326,17 @@ func TestHazards(t *testing.T) {
 		ofTable := slices.ContainsFunc([]string{"api-", "flag-", "gate-"}, func(p string) bool { return strings.HasPrefix(h.ID, p) })
 		if !ofTable && !tested[h.ID] {
 			t.Errorf("no test makes %s", h.ID)
+		}
+	}
+}
+
+// TestHelmBesideTheWay: what ends before or after the way is none of its business.
+func TestHelmBesideTheWay(t *testing.T) {
+	for _, way := range [][2]string{{"v1.23.17", "v1.24.17"}, {"v1.25.16", "v1.26.15"}, {"v1.24.16", "v1.24.17"}} {
+		f := clusterAt(way[0], way[1])
+		f.Cluster.Survey.HelmReleases = []cluster.HelmRelease{{Namespace: "shop", Name: "web", Objects: []cluster.HelmObject{{Group: "policy", Version: "v1beta1", Kind: "PodDisruptionBudget", Name: "web"}}}}
+		if got := find(f, "helm-release-removed-api"); got != nil {
+			t.Errorf("from %s to %s: found %v", way[0], way[1], got)
 		}
 	}
 }

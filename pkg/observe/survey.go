@@ -47,6 +47,7 @@ func Survey(ctx context.Context, c *kube.Client, in *cluster.Cluster, upTo versi
 		{"the APIs that are served", s.apis, false},
 		{"the API servers one by one", s.servers, false},
 		{"objects of APIs that end", func(ctx context.Context) error { return s.stored(ctx, upTo) }, false},
+		{"releases of Helm", func(ctx context.Context) error { return s.helm(ctx, upTo) }, false},
 		{"definitions of custom resources", s.crds, false},
 		{"webhooks", s.webhooks, false},
 		{"API services", s.apiServices, false},

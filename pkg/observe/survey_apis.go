@@ -76,11 +76,8 @@ func (s *survey) stored(ctx context.Context, upTo version.Version) error {
 	g.SetLimit(listsAtOnce)
 	var mu sync.Mutex
 	var errs []error
-	for _, gone := range knowledge.RemovedAPIs() {
-		now, ok := s.served(gone.Group, gone.Version, gone.Kind)
-		if !ok || !now.Listed || !knowledge.Ended(gone.Removed, upTo) {
-			continue
-		}
+	for _, gone := range s.ending(upTo) {
+		now, _ := s.served(gone.Group, gone.Version, gone.Kind)
 		g.Go(func() error {
 			found, err := s.objectsOf(ctx, now, s.successor(gone, upTo), gone.Lost())
 			mu.Lock()
@@ -99,6 +96,14 @@ func (s *survey) stored(ctx context.Context, upTo version.Version) error {
 		return strings.Compare(a.Group+a.Version+a.Kind, b.Group+b.Version+b.Kind)
 	})
 	return errors.Join(errs...)
+}
+
+// ending are the versions that are served now and end up to a release, of kinds that have objects.
+func (s *survey) ending(upTo version.Version) []knowledge.RemovedAPI {
+	return slices.DeleteFunc(knowledge.RemovedAPIs(), func(gone knowledge.RemovedAPI) bool {
+		now, ok := s.served(gone.Group, gone.Version, gone.Kind)
+		return !ok || !now.Listed || !knowledge.Ended(gone.Removed, upTo)
+	})
 }
 
 func (s *survey) served(group, v, kind string) (cluster.ServedAPI, bool) {

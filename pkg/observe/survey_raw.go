@@ -32,13 +32,19 @@ func (m objectMeta) String() string {
 // asMetadata asks for the metadata of objects alone, which API servers give since 1.15; older ones ignore it.
 const asMetadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
+// selection has the API server leave out what is not looked for.
+type selection struct{ param, value string }
+
 // each lists what lies at a path, in pages, so that no more than one page is held in memory. No typed client is needed for it: of most kinds
 // only a few fields are looked at, and some kinds no client library has any more.
-func each[T any](ctx context.Context, s *survey, path, accept string, page int, see func(T)) error {
+func each[T any](ctx context.Context, s *survey, path, accept string, page int, see func(T), selections ...selection) error {
 	next := ""
 	for {
 		req := s.client.Discovery().RESTClient().Get().AbsPath(path).Param("limit", strconv.Itoa(page)).SetHeader("Accept", accept).
 			WarningHandler(rest.NoWarnings{}) // that a version ends is told as a finding, where it matters
+		for _, o := range selections {
+			req = req.Param(o.param, o.value)
+		}
 		if next != "" {
 			req = req.Param("continue", next)
 		}

@@ -68,6 +68,7 @@ func TestSurvey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	plantHelm(ctx, t, client)
 	if _, err := client.CoreV1().Namespaces().Get(ctx, corev1.NamespaceNodeLease, metav1.GetOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +139,8 @@ func TestSurvey(t *testing.T) {
 	}
 	checkNearQuota(t, in, v)
 	checkForbidden(ctx, t, config)
+	checkHelm(t, in, to)
+	checkHelmForbidden(ctx, t, config, in, to)
 }
 
 // checkForbidden: who may not list something is told of it in the API server's own words.

@@ -4,8 +4,12 @@
 package benchcheck
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -17,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -36,10 +41,11 @@ import (
 )
 
 var (
-	nodes   = flag.Int("nodes", 5000, "nodes of the cluster")
-	objects = flag.Int("objects", 100000, "all objects of the cluster")
-	limit   = flag.Duration("limit", time.Minute, "what the check may take")
-	memory  = flag.Int64("memory", 1<<30, "bytes that the check may use")
+	nodes    = flag.Int("nodes", 5000, "nodes of the cluster")
+	objects  = flag.Int("objects", 100000, "all objects of the cluster")
+	releases = flag.Int("releases", 1000, "objects of these that are releases of Helm")
+	limit    = flag.Duration("limit", time.Minute, "what the check may take")
+	memory   = flag.Int64("memory", 1<<30, "bytes that the check may use")
 )
 
 func TestCheckOfALargeCluster(t *testing.T) {
@@ -83,6 +89,9 @@ func TestCheckOfALargeCluster(t *testing.T) {
 	}
 	if found["api-written-storage.k8s.io-v1beta1-volumeattributesclass"] == 0 {
 		t.Errorf("result %q (%s): what was planted was not found, but %v", report.Result, report.Error, found)
+	}
+	if n := found["helm-release-removed-api"]; n != *releases/10 {
+		t.Errorf("%d releases of Helm were found, want a tenth of %d", n, *releases)
 	}
 	if took > *limit || peak > *memory {
 		t.Errorf("it took %s and %d MiB; %s and %d MiB are allowed", took, peak>>20, *limit, *memory>>20)
@@ -143,7 +152,7 @@ func fill(t *testing.T, config *rest.Config) {
 			t.Fatal(err)
 		}
 	}
-	left := *objects - 2**nodes
+	left := *objects - 2**nodes - *releases
 	pods, written := left/4, left/5
 	for i := range *nodes {
 		g.Go(func() error { return node(ctx, c, i) })
@@ -163,6 +172,9 @@ func fill(t *testing.T, config *rest.Config) {
 			return err
 		})
 	}
+	for i := range *releases {
+		g.Go(func() error { return release(ctx, c, i) })
+	}
 	for i := range left - pods - written {
 		g.Go(func() error {
 			m := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("config-%d", i)}, Data: map[string]string{"a": "b"}}
@@ -173,6 +185,36 @@ func fill(t *testing.T, config *rest.Config) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// release makes a release of Helm with a chart of a size as charts have, of which not much is left to compress. Every tenth has what the target lacks.
+func release(ctx context.Context, c kubernetes.Interface, i int) error {
+	const chart = 48 << 10
+	var manifest strings.Builder
+	for n := range 40 {
+		fmt.Fprintf(&manifest, "---\n# Source: app/templates/%d.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app-%d-%d\nspec:\n  replicas: %d\n", n, i, n, n)
+	}
+	if i%10 == 0 {
+		fmt.Fprintf(&manifest, "---\n# Source: app/templates/class.yaml\napiVersion: storage.k8s.io/v1beta1\nkind: VolumeAttributesClass\nmetadata:\n  name: class-%d\n", i)
+	}
+	templates := make([]byte, chart)
+	_, _ = rand.Read(templates) // it never fails
+	text, err := json.Marshal(map[string]any{"name": fmt.Sprintf("app-%d", i), "chart": map[string]any{"templates": templates}, "manifest": manifest.String(), "version": 1})
+	if err != nil {
+		return err
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(text); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("sh.helm.release.v1.app-%d.v1", i), Labels: map[string]string{"owner": "helm", "name": fmt.Sprintf("app-%d", i), "status": "deployed"}},
+		Type: "helm.sh/release.v1", Data: map[string][]byte{"release": []byte(base64.StdEncoding.EncodeToString(packed.Bytes()))}}
+	_, err = c.CoreV1().Secrets("default").Create(ctx, s, metav1.CreateOptions{})
+	return err
 }
 
 func node(ctx context.Context, c kubernetes.Interface, i int) error {

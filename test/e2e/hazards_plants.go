@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -31,6 +34,7 @@ func plants() []planted {
 		{id: "api-written-admissionregistration.k8s.io-v1beta1-validatingadmissionpolicy", names: []string{"old-policy", "old-client"},
 			plant: object("/apis/admissionregistration.k8s.io/v1beta1/validatingadmissionpolicies", oldPolicy)},
 		{id: "api-requested-admissionregistration.k8s.io-v1beta1-validatingadmissionpolicy", names: []string{"validatingadmissionpolicies", ":6443"}, plant: nothing},
+		{id: "helm-release-removed-api", names: []string{"default/web", "admissionregistration.k8s.io/v1beta1 ValidatingAdmissionPolicy (old-policy)"}, plant: helmRelease},
 		{id: "manifests-differ", names: []string{"kube-apiserver", "profiling", "true", "false"}, plant: inClusterConfiguration("apiServer", "profiling", "true")},
 		{id: "gate-legacysidecarcontainers", names: []string{"kubeadm-config, scheduler.extraArgs", "LegacySidecarContainers"}, plant: inClusterConfiguration("scheduler", "feature-gates", "LegacySidecarContainers=true")},
 		{id: "gate-deviceplugincdidevices", names: []string{"kubelet-config", "DevicePluginCDIDevices"}, plant: kubeletGate},
@@ -91,6 +95,30 @@ spec:
     resourceRules: [{apiGroups: [example.invalid], apiVersions: ["*"], operations: [CREATE], resources: [nothings]}]
   validations: [{expression: "true"}]
 `
+
+// helmRelease makes the Secret in which Helm would keep a release that has installed the old policy.
+func helmRelease(ctx context.Context, e *env) (undo, error) {
+	text, err := json.Marshal(map[string]any{"name": "web", "version": 1, "manifest": "---\n# Source: web/templates/policy.yaml" + oldPolicy})
+	if err != nil {
+		return nil, err
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(text); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	release := base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString(packed.Bytes())))
+	return object("/api/v1/namespaces/default/secrets", `
+apiVersion: v1
+kind: Secret
+metadata: {name: sh.helm.release.v1.web.v1, namespace: default, labels: {owner: helm, name: web, status: deployed, version: "1"}}
+type: helm.sh/release.v1
+data: {release: `+release+`}
+`)(ctx, e)
+}
 
 const deadAPIService = `
 apiVersion: apiregistration.k8s.io/v1
