@@ -37,8 +37,9 @@ func newCheck(in Invocation, flags *genericclioptions.ConfigFlags) *cobra.Comman
 			that components know no more, versions that do not go together, names that changed, what a drain cannot move, what is about to end
 			or is not well. Every finding names all offenders, what to do about it, and where it is told of.
 
-			Without --hosts only the API server is asked: nothing is sent to a node, and rights to read are enough. With --hosts the agent looks
-			at kubelet flags, certificates, packages, images and disks of every node and at the health of etcd as well, and is taken away again.
+			Without --hosts only the API server is asked, and this machine's kubectl for its version: nothing is sent to a node, and rights to read
+			are enough. With --hosts the agent looks at kubelet flags, certificates, packages, keys of package sources, images and disks of every
+			node and at the health of etcd as well, and is taken away again.
 
 			The exit code is 2 when something stands in the way, so that it can be used in scripts.`),
 		Example: templates.Examples(`
