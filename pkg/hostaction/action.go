@@ -239,6 +239,8 @@ type KubeadmNode struct {
 // A kubelet that runs as the installed program, of Version, was restarted before; it is only waited for. Output: none.
 type RestartKubelet struct {
 	Version version.Version `json:"version"`
+	// Others tells that API servers of other nodes take requests: this host's may leave before a kubelet of another minor ends it.
+	Others bool `json:"others,omitempty"`
 }
 
 // ControlPlaneHealth asks the apiserver on this host for /readyz and every etcd member for a linearizable read, and changes nothing. Output: Health.

@@ -124,7 +124,7 @@ func (s stop) moveNode(n cluster.Node, ahead []string) Group {
 	}
 	steps = append(steps,
 		s.host(id+"/packages", "install "+names(rest), n.Name, hostaction.InstallPackages{Version: v, Versions: rest, Bundle: o.PackagesFrom.bundle()}, 15*time.Minute),
-		s.host(id+"/kubelet", "restart kubelet", n.Name, hostaction.RestartKubelet{Version: v}, 5*time.Minute),
+		s.host(id+"/kubelet", "restart kubelet", n.Name, hostaction.RestartKubelet{Version: v, Others: n.Role == cluster.ControlPlane && len(s.in.Cluster.OfRole(cluster.ControlPlane)) > 1}, 5*time.Minute),
 		s.step(id+"/ready", "node Ready at "+v.String()+" and stable", NodeReady, n.Name, NodeReadyParams{Version: v, Stable: stable}, false, 10*time.Minute),
 		s.step(id+"/uncordon", "uncordon", Uncordon, n.Name, nil, true, time.Minute),
 	)

@@ -46,7 +46,7 @@ func restartKubelet(ctx context.Context, a hostaction.RestartKubelet, env Env) (
 			fmt.Fprintln(env.Log, "restarting", kubeletUnit)
 			return sd.Restart(ctx, kubeletUnit)
 		}
-		if before := programVersion(ctx, fmt.Sprintf("/proc/%d/exe", pid)); pid == 0 || before.SameMinor(a.Version) {
+		if before := programVersion(ctx, fmt.Sprintf("/proc/%d/exe", pid)); !a.Others || pid == 0 || before.SameMinor(a.Version) {
 			err = restart()
 		} else {
 			err = staticpod.BeforePods(ctx, env.Log, restart)
