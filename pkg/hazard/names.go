@@ -144,6 +144,16 @@ func looks(bad func(cluster.NodeLook) bool, say func(cluster.NodeLook) Offender)
 
 // closedRepositories are hosts that take packages from where there are none any more.
 func closedRepositories(f Facts) []Offender {
+	return eachSource(f, func(node string, s cluster.PackageSource) []Offender {
+		if !strings.Contains(s.URL, "apt.kubernetes.io") && !strings.Contains(s.URL, "packages.cloud.google.com") {
+			return nil
+		}
+		return []Offender{{node, s.URL, s.File}}
+	})
+}
+
+// eachSource judges the package sources of the hosts that were asked, unless none of them is used.
+func eachSource(f Facts, judge func(node string, s cluster.PackageSource) []Offender) []Offender {
 	if f.BundledPackages {
 		return nil
 	}
@@ -153,9 +163,7 @@ func closedRepositories(f Facts) []Offender {
 			continue
 		}
 		for _, s := range n.Host.Sources {
-			if strings.Contains(s.URL, "apt.kubernetes.io") || strings.Contains(s.URL, "packages.cloud.google.com") {
-				out = append(out, Offender{n.Name, s.URL, s.File})
-			}
+			out = append(out, judge(n.Name, s)...)
 		}
 	}
 	return out

@@ -1,6 +1,10 @@
 package hazard
 
-import "time"
+import (
+	"time"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+)
 
 const (
 	// keyIssue tells of the key of pkgs.k8s.io: it has a date at which it ends, and is made to last longer before that. A host keeps the date of when it
@@ -23,20 +27,12 @@ var repositoryKeyRows = []Hazard{
 func repositoryKeyEnds(bad func(left time.Duration) bool) func(Facts) []Offender {
 	return func(f Facts) []Offender {
 		now := f.Cluster.Survey.Time
-		if f.BundledPackages || now.IsZero() {
-			return nil
-		}
-		var out []Offender
-		for _, n := range f.Cluster.Nodes {
-			if n.Host == nil {
-				continue
+		return eachSource(f, func(node string, s cluster.PackageSource) []Offender {
+			left := s.KeyEnds.Sub(now)
+			if now.IsZero() || s.KeyEnds.IsZero() || !bad(left) {
+				return nil
 			}
-			for _, s := range n.Host.Sources {
-				if left := s.KeyEnds.Sub(now); !s.KeyEnds.IsZero() && bad(left) {
-					out = append(out, Offender{n.Name, s.Key, s.URL, s.KeyEnds.UTC().Format(time.RFC3339), away(left)})
-				}
-			}
-		}
-		return out
+			return []Offender{{node, s.Key, s.URL, s.KeyEnds.UTC().Format(time.RFC3339), away(left)}}
+		})
 	}
 }

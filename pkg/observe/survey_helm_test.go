@@ -91,14 +91,9 @@ func checkHelm(t *testing.T, in *cluster.Cluster, to version.Version) {
 // checkHelmForbidden: who may list no Secrets is told that releases were not looked at.
 func checkHelmForbidden(ctx context.Context, t *testing.T, config *rest.Config, in *cluster.Cluster, upTo version.Version) {
 	t.Helper()
-	config = rest.CopyConfig(config)
-	config.Impersonate = rest.ImpersonationConfig{UserName: "reader"}
-	client, err := kube.NewForConfig(config, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := asReader(t, config)
 	s := &survey{client: client, Survey: &cluster.Survey{APIs: in.Survey.APIs}}
-	err = s.all(ctx, []part{{"releases of Helm", func(ctx context.Context) error { return s.helm(ctx, upTo) }, false}})
+	err := s.all(ctx, []part{{"releases of Helm", func(ctx context.Context) error { return s.helm(ctx, upTo) }, false}})
 	if err != nil || len(s.HelmReleases) > 0 || len(s.Unread) != 1 || s.Unread[0].What != "releases of Helm" || !strings.Contains(s.Unread[0].Cause, `User "reader" cannot list resource "secrets"`) {
 		t.Errorf("found %+v, not read %+v, %v", s.HelmReleases, s.Unread, err)
 	}

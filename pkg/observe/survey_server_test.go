@@ -143,8 +143,8 @@ func TestSurvey(t *testing.T) {
 	checkHelmForbidden(ctx, t, config, in, to)
 }
 
-// checkForbidden: who may not list something is told of it in the API server's own words.
-func checkForbidden(ctx context.Context, t *testing.T, config *rest.Config) {
+// asReader is the client of a user who may do nothing.
+func asReader(t *testing.T, config *rest.Config) *kube.Client {
 	t.Helper()
 	config = rest.CopyConfig(config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: "reader"}
@@ -152,8 +152,15 @@ func checkForbidden(ctx context.Context, t *testing.T, config *rest.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return client
+}
+
+// checkForbidden: who may not list something is told of it in the API server's own words.
+func checkForbidden(ctx context.Context, t *testing.T, config *rest.Config) {
+	t.Helper()
+	client := asReader(t, config)
 	s := &survey{client: client, Survey: &cluster.Survey{}}
-	err = s.all(ctx, []part{{"definitions of custom resources", s.crds, false}})
+	err := s.all(ctx, []part{{"definitions of custom resources", s.crds, false}})
 	if err != nil || len(s.Unread) != 1 || !strings.Contains(s.Unread[0].Cause, `User "reader" cannot list resource "customresourcedefinitions"`) {
 		t.Errorf("not read %+v, %v", s.Unread, err)
 	}
