@@ -236,10 +236,11 @@ type KubeadmNode struct {
 }
 
 // RestartKubelet reloads the units, restarts kubelet.service and waits until systemd has it active and it answers on its health port.
-// A kubelet that runs as the installed program, of Version, was restarted before; it is only waited for. Output: none.
+// A kubelet that runs as the installed program, of Version, was restarted before; it is only waited for. Where the one before was of another minor, what
+// it ran of the control plane is ended then, for the new one to start it anew. Output: none.
 type RestartKubelet struct {
 	Version version.Version `json:"version"`
-	// Others tells that API servers of other nodes take requests: this host's may leave before a kubelet of another minor ends it.
+	// Others tells that API servers of other nodes take requests: this host's may leave before the kubelet is restarted.
 	Others bool `json:"others,omitempty"`
 }
 

@@ -23,7 +23,9 @@ import (
 const (
 	kubeletUnit = "kubelet.service"
 	// steady is how many polls in a row have to succeed: a kubelet that dies of a flag it does not know is active for a moment.
-	steady      = 5
+	steady = 5
+	// first is how often one that has just been started is asked, which has more to do once it answers.
+	first       = 50 * time.Millisecond
 	kubeletWait = 2 * time.Minute
 	journalTail = "20"
 )
@@ -39,26 +41,29 @@ func restartKubelet(ctx context.Context, a hostaction.RestartKubelet, env Env) (
 	if err != nil {
 		return nil, err
 	}
+	host, port := healthz()
+	url := "http://" + net.JoinHostPort(host, strconv.Itoa(port)) + "/healthz"
 	if kubeletOf(ctx, pid) == a.Version {
 		fmt.Fprintln(env.Log, kubeletUnit, "runs", a.Version, "already")
 	} else {
 		restart := func() error {
 			fmt.Fprintln(env.Log, "restarting", kubeletUnit)
-			return sd.Restart(ctx, kubeletUnit)
+			if err := sd.Restart(ctx, kubeletUnit); err != nil {
+				return err
+			}
+			return waitKubelet(ctx, sd, url, 1, first)
 		}
-		if before := programVersion(ctx, fmt.Sprintf("/proc/%d/exe", pid)); !a.Others || pid == 0 || before.SameMinor(a.Version) {
+		if before := programVersion(ctx, fmt.Sprintf("/proc/%d/exe", pid)); pid == 0 || before.SameMinor(a.Version) {
 			err = restart()
 		} else {
-			err = staticpod.BeforePods(ctx, env.Log, restart)
+			err = staticpod.WithNewKubelet(ctx, env.Log, a.Others, restart)
 		}
 		if err != nil {
 			return nil, withJournal(ctx, env, err)
 		}
 	}
-	host, port := healthz()
-	url := "http://" + net.JoinHostPort(host, strconv.Itoa(port)) + "/healthz"
 	fmt.Fprintln(env.Log, "waiting for", url)
-	if err := waitKubelet(ctx, sd, url); err != nil {
+	if err := waitKubelet(ctx, sd, url, steady, time.Second); err != nil {
 		return nil, withJournal(ctx, env, err)
 	}
 	fmt.Fprintln(env.Log, kubeletUnit, "is active and healthy")
@@ -88,13 +93,14 @@ func programVersion(ctx context.Context, program string) version.Version {
 	return v
 }
 
-func waitKubelet(ctx context.Context, sd *systemd.Conn, url string) error {
+// waitKubelet waits until the kubelet is healthy that many times in a row.
+func waitKubelet(ctx context.Context, sd *systemd.Conn, url string, times int, every time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, kubeletWait, fmt.Errorf("not within %s", kubeletWait))
 	defer cancel()
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	bad := fmt.Errorf("it was not so %d times in a row", steady)
-	for good := 0; good < steady; {
+	bad := fmt.Errorf("it was not so %d times in a row", times)
+	for good := 0; good < times; {
 		if err := kubeletHealthy(ctx, sd, url); err == nil {
 			good++
 		} else if good = 0; ctx.Err() == nil {

@@ -88,27 +88,6 @@ func WithoutServer(ctx context.Context, log io.Writer, together bool, do func(*L
 	return err
 }
 
-// BeforePods has the API server of this host leave before something that ends the static pods without grace, and start again after it. A kubelet of
-// another minor does: it gives static pods another UID, and ends those that it does not know within a second, requests and all.
-// https://github.com/kubernetes/kubernetes/blob/v1.35.4/pkg/kubelet/kubelet.go (SyncTerminatingRuntimePod)
-func BeforePods(ctx context.Context, log io.Writer, do func() error) error {
-	if _, err := os.Stat(Server); errors.Is(err, fs.ErrNotExist) {
-		return do()
-	}
-	l, err := newLeaver(log, "the kubelet ends static pods")
-	if err != nil {
-		fmt.Fprintln(log, "this host's API server goes on while the kubelet restarts:", err)
-		return do()
-	}
-	l.Leave(ctx)
-	err = do()
-	within, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	_ = until(within, processLook, func() bool { return !l.server.Runs() })
-	l.finish(ctx)
-	return err
-}
-
 // Leaver ends the API server of this host. One that is nil has none to end.
 type Leaver struct {
 	log          io.Writer
@@ -249,17 +228,21 @@ func (l *Leaver) finish(ctx context.Context) {
 	if !l.left {
 		return
 	}
-	if err := remove(ctx, l.server); err != nil {
-		fmt.Fprintf(l.log, "remove container of API server (process %d): %v; it is ended, and the kubelet may hesitate to start it again\n", l.server.PID, err)
-	}
-	_ = l.server.Signal(syscall.SIGKILL) // it may have ended by itself just now
+	discard(ctx, l.log, l.server, l.server.Container())
 }
 
-// remove has the runtime end and forget the container of a process. The kubelet starts what it finds missing at once; what it finds ended again
+// discard ends a process by force, and has the kubelet not hesitate to start it again.
+func discard(ctx context.Context, log io.Writer, p Process, container string) {
+	if err := remove(ctx, container); err != nil {
+		fmt.Fprintf(log, "remove container of %s (process %d): %v; it is ended, and the kubelet may hesitate to start it again\n", p.Command[0], p.PID, err)
+	}
+	_ = p.Signal(syscall.SIGKILL) // it may have ended by itself just now
+}
+
+// remove has the runtime end and forget a container. The kubelet starts what it finds missing at once; what it finds ended again
 // within ten minutes it lets wait 10, 20, 40 seconds and so on (CrashLoopBackOff), and etcd's hops are quicker than that.
 // https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
-func remove(ctx context.Context, p Process) error {
-	container := p.Container()
+func remove(ctx context.Context, container string) error {
 	if container == "" {
 		return nil
 	}

@@ -169,6 +169,17 @@ func TestLeave(t *testing.T) {
 	}
 }
 
+// TestEnd has one process that ends when it is asked to.
+func TestEnd(t *testing.T) {
+	command := []string{"sh", "-c", "trap 'exit 3' TERM; read word; echo $word; read never"}
+	component := start(t, command...)
+	var log strings.Builder
+	end(t.Context(), &log, Process{component.Process.Pid, command})
+	if err := component.Wait(); component.ProcessState.ExitCode() != 3 {
+		t.Errorf("it was not let end by itself: %v; log %q", err, log.String())
+	}
+}
+
 func TestProcess(t *testing.T) {
 	sleeper := start(t, "cat")
 	p, other := Process{sleeper.Process.Pid, []string{"cat"}}, Process{sleeper.Process.Pid, []string{"cat", "/etc/motd"}}
