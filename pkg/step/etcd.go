@@ -100,7 +100,7 @@ func (a etcdReplace) Done(ctx context.Context) (bool, error) {
 
 func (a etcdReplace) Do(ctx context.Context, r Reporter) error {
 	var out hostaction.EtcdReplaced
-	if err := a.hurry(ctx, r, func(r Reporter) error { return a.hostOut(ctx, r, a.action, &out) }); err != nil {
+	if err := a.hostOut(ctx, r, a.action, &out); err != nil {
 		return err
 	}
 	r.Log(fmt.Sprintf("member %s did not answer for %s", a.action.Name, out.Down.Round(time.Millisecond)))

@@ -36,9 +36,7 @@ func (a kubeadmApply) Done(ctx context.Context) (bool, error) {
 	return ok && plan.ControlPlaneAt(n, a.action.Version) && plan.Applied(c, a.action.Version), nil
 }
 
-func (a kubeadmApply) Do(ctx context.Context, r Reporter) error {
-	return a.hurry(ctx, r, func(r Reporter) error { return a.host(ctx, r, a.action) })
-}
+func (a kubeadmApply) Do(ctx context.Context, r Reporter) error { return a.host(ctx, r, a.action) }
 
 type kubeadmNode struct {
 	base
@@ -62,6 +60,4 @@ func (a kubeadmNode) Done(ctx context.Context) (bool, error) {
 	return n.KubeletVersion == a.action.Version && n.Ready, nil
 }
 
-func (a kubeadmNode) Do(ctx context.Context, r Reporter) error {
-	return a.hurry(ctx, r, func(r Reporter) error { return a.host(ctx, r, a.action) })
-}
+func (a kubeadmNode) Do(ctx context.Context, r Reporter) error { return a.host(ctx, r, a.action) }

@@ -42,6 +42,7 @@ func etcdReplace(ctx context.Context, a hostaction.EtcdReplace, env Env) (any, e
 				return nil, err
 			}
 		}
+		defer hurry(ctx, env)()
 	}
 	return etcdHost(env).Replace(ctx, a)
 }

@@ -66,6 +66,7 @@ func upgradeStaticPods(ctx context.Context, env Env, to version.Version, args []
 	if err != nil {
 		return err
 	}
+	defer hurry(ctx, env)()
 	return staticpod.WithoutServer(ctx, env.Log, to.Major > 1 || to.Minor >= 31, func(server *staticpod.Leaver) error {
 		return proc.Watched(ctx, env.Log, server.Hold, kubeadm, args...)
 	})

@@ -160,6 +160,22 @@ func healthz() (host string, port int) {
 	return host, port
 }
 
+// hurry has the kubelet start static pods that are replaced at once, until stop is called. Kubelets before 1.22 do by themselves.
+// https://github.com/kubernetes/kubernetes/pull/102344
+func hurry(ctx context.Context, env Env) (stop func()) {
+	stop = func() {}
+	sd, err := systemd.Connect(ctx)
+	if err != nil {
+		return stop
+	}
+	defer sd.Close()
+	pid, err := sd.MainPID(ctx, kubeletUnit)
+	if v := programVersion(ctx, fmt.Sprintf("/proc/%d/exe", pid)); err != nil || v.Major == 1 && v.Minor < 22 || v.Major == 0 {
+		return stop
+	}
+	return staticpod.Hurry(ctx, env.Log)
+}
+
 // withJournal adds what the kubelet said last.
 func withJournal(ctx context.Context, env Env, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"sigs.k8s.io/yaml"
-
-	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/cri"
 )
 
 const (
@@ -246,11 +244,7 @@ func remove(ctx context.Context, container string) error {
 	if container == "" {
 		return nil
 	}
-	socket, err := cri.Socket()
-	if err != nil {
-		return err
-	}
-	runtime, err := cri.Connect(socket)
+	runtime, err := connect()
 	if err != nil {
 		return err
 	}
