@@ -129,6 +129,8 @@ type builder struct {
 	// leaders are where the plan starts from; leader is where etcd's leader will be, as far as the plan itself moves it.
 	leaders cluster.Leaders
 	leader  string
+	// order is that of the control-plane nodes at the first stop.
+	order   []string
 	reasons []string
 	// rewritten is the cluster with kubeadm's configuration as the plan has made it so far; nil before that.
 	rewritten *cluster.Cluster

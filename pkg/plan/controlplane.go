@@ -13,12 +13,17 @@ func (s stop) controlPlane() []Phase {
 	id := s.label + "/control-plane"
 	ph := Phase{ID: id, Title: "Control plane to " + s.Version.String(), Parallel: 1}
 	nodes, reason := s.climbing()
+	if s.order == nil {
+		for _, n := range nodes {
+			s.builder.order = append(s.builder.order, n.Name)
+		}
+	}
 	applied := Applied(s.in.Cluster, s.Version)
 	for _, n := range nodes {
 		if ControlPlaneAt(n, s.Version) && applied {
 			continue
 		}
-		ph.Groups = append(ph.Groups, s.climb(id+"/"+n.Name, n, !applied, done(nodes, n.Name)))
+		ph.Groups = append(ph.Groups, s.climb(id+"/"+n.Name, n, !applied, heirs(nodes, n.Name)))
 		applied = true
 		s.touch(n.Name, s.index)
 	}
@@ -36,14 +41,14 @@ func (s stop) controlPlane() []Phase {
 }
 
 // climb takes one control-plane node to the stop's version.
-func (s stop) climb(id string, n cluster.Node, first bool, ahead []string) Group {
+func (s stop) climb(id string, n cluster.Node, first bool, heirs []string) Group {
 	ignore := s.in.Options.IgnoreKubeadmPreflight
 	steps := []Step{s.kubeadmPackage(id, n)}
 	if first {
 		steps = append(steps, s.host(id+"/plan", "kubeadm upgrade plan "+s.Version.String(), n.Name,
 			hostaction.KubeadmPlan{Version: s.Version, IgnorePreflight: ignore}, 5*time.Minute))
 	}
-	steps = append(steps, s.moveLeader(id, n, ahead)...)
+	steps = append(steps, s.moveLeader(id, n, heirs)...)
 	if first {
 		steps = append(steps, s.host(id+"/apply", "kubeadm upgrade apply "+s.Version.String(), n.Name,
 			hostaction.KubeadmApply{Version: s.Version, IgnorePreflight: ignore, SkipEtcd: s.in.Options.KeepEtcd}, 30*time.Minute))
@@ -56,21 +61,25 @@ func (s stop) climb(id string, n cluster.Node, first bool, ahead []string) Group
 	return Group{ID: id, Title: n.Name, Steps: steps}
 }
 
-// done names the nodes that come before one.
-func done(nodes []cluster.Node, name string) []string {
+// heirs names the nodes that etcd's leadership may go to before a node's turn: those that had theirs, the last one first, since the first
+// one may be the first of the next stop too; where there is none, the one whose turn is the last.
+func heirs(nodes []cluster.Node, name string) []string {
 	var out []string
 	for _, n := range nodes {
-		if n.Name == name {
-			break
-		}
 		out = append(out, n.Name)
 	}
+	if i := slices.Index(out, name); i > 0 {
+		out = out[:i]
+	} else {
+		out = out[1:]
+	}
+	slices.Reverse(out)
 	return out
 }
 
 // moveLeader gives etcd's leadership away before its member goes down, to a member that does not go down next. Where the
 // leader is when the step's turn comes, the step finds out by looking; with one member there is nobody to give it to.
-func (s stop) moveLeader(id string, n cluster.Node, ahead []string) []Step {
+func (s stop) moveLeader(id string, n cluster.Node, heirs []string) []Step {
 	var members []string
 	for _, o := range byName(s.in.Cluster.OfRole(cluster.ControlPlane)) {
 		if _, ok := o.Component("etcd"); ok {
@@ -80,7 +89,7 @@ func (s stop) moveLeader(id string, n cluster.Node, ahead []string) []Step {
 	if len(members) < 2 || !slices.Contains(members, n.Name) {
 		return nil
 	}
-	prefer := slices.DeleteFunc(slices.Clone(ahead), func(name string) bool { return !slices.Contains(members, name) })
+	prefer := slices.DeleteFunc(slices.Clone(heirs), func(name string) bool { return !slices.Contains(members, name) })
 	if s.leader == n.Name && len(prefer) > 0 {
 		s.builder.leader = prefer[0]
 	}

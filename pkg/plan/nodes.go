@@ -94,14 +94,14 @@ func (s stop) leaderLast(nodes []cluster.Node) []cluster.Node {
 func (s stop) move(what string, nodes []cluster.Node) Phase {
 	ph := Phase{ID: s.label + "/nodes/" + nodes[0].Name, Title: upper(what) + " to " + s.Version.String(), Parallel: 1}
 	for i, n := range nodes {
-		ph.Groups = append(ph.Groups, s.moveNode(n, done(nodes, nodes[i].Name)))
+		ph.Groups = append(ph.Groups, s.moveNode(n, heirs(nodes, nodes[i].Name)))
 		s.touch(n.Name, s.index)
 	}
 	return ph
 }
 
 // moveNode drains a node and gives it its new kubelet.
-func (s stop) moveNode(n cluster.Node, ahead []string) Group {
+func (s stop) moveNode(n cluster.Node, heirs []string) Group {
 	v, o := s.Version, s.in.Options
 	id := s.label + "/nodes/" + n.Name
 	var steps []Step
@@ -120,7 +120,7 @@ func (s stop) moveNode(n cluster.Node, ahead []string) Group {
 			Version: v, DeleteEmptyDir: o.DeleteEmptyDir, Force: o.Force, DisableEviction: o.DisableEviction, GracePeriodSeconds: o.GracePeriodSeconds,
 		}, true, time.Duration(o.DrainTimeout)))
 	if n.Role == cluster.ControlPlane {
-		steps = append(steps, s.moveLeader(id, n, ahead)...)
+		steps = append(steps, s.moveLeader(id, n, heirs)...)
 	}
 	steps = append(steps,
 		s.host(id+"/packages", "install "+names(rest), n.Name, hostaction.InstallPackages{Version: v, Versions: rest, Bundle: o.PackagesFrom.bundle()}, 15*time.Minute),

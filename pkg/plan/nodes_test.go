@@ -55,15 +55,15 @@ func TestClimb(t *testing.T) {
 			t.Errorf("%s is drained %d times", n.Name, drains[n.Name])
 		}
 	}
-	// The leader comes last, and gives its place to the first, which then comes last at the next minor.
+	// The leader comes last. Every minor keeps the order, so that no node is the next one when it was the last.
 	if d := cmp.Diff([]string{
 		"1.33/control-plane/cp-3", "1.33/control-plane/cp-2", "1.33/control-plane/cp-1",
-		"1.34/control-plane/cp-1", "1.34/control-plane/cp-2", "1.34/control-plane/cp-3",
-		"1.35/control-plane/cp-2", "1.35/control-plane/cp-3", "1.35/control-plane/cp-1",
+		"1.34/control-plane/cp-3", "1.34/control-plane/cp-2", "1.34/control-plane/cp-1",
+		"1.35/control-plane/cp-3", "1.35/control-plane/cp-2", "1.35/control-plane/cp-1",
 	}, order); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff(map[string]string{"1.33": "cp-3", "1.34": "cp-1", "1.35": "cp-2"}, applies); d != "" {
+	if d := cmp.Diff(map[string]string{"1.33": "cp-3", "1.34": "cp-3", "1.35": "cp-3"}, applies); d != "" {
 		t.Error(d)
 	}
 	if !slices.ContainsFunc(p.Reasons, func(r string) bool {
@@ -117,8 +117,9 @@ func TestWorkers(t *testing.T) {
 		want   [][]string
 	}{
 		"fewest pods first": {nil, Options{}, [][]string{{"cp-2", "cp-3", "cp-1"}, {"w-3", "w-2", "w-1"}}},
+		// cp-1 leads, and is what is left to climb: it gives the leadership to cp-3.
 		"pause after the control plane": {nil, Options{PauseAfter: PauseAfterControlPlane},
-			[][]string{nil, {"cp-2", "cp-3", "cp-1"}, {"w-3", "w-2", "w-1"}}},
+			[][]string{nil, {"cp-1", "cp-2", "cp-3"}, {"w-3", "w-2", "w-1"}}},
 		"canary": {nil, Options{PauseAfter: PauseAfterFirstWorker, MaxUnavailable: 2},
 			[][]string{{"cp-2", "cp-3", "cp-1"}, {"w-3"}, nil, {"w-2", "w-1"}}},
 		"canary was done before": {func(c *cluster.Cluster) {

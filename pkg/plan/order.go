@@ -24,17 +24,30 @@ func byName(nodes []cluster.Node) []cluster.Node {
 // climbing orders the control-plane nodes for one stop and says why the first one is first. A node that has begun goes on,
 // so that an apply that was cut short is finished where it was begun; the leader of etcd comes last, so that it moves
 // once, and to a member that stays.
+//
+// Later stops keep the order. A kubelet that asks its own API server, as kubeadm has it from 1.33 on, asks ever less often while that restarts, down to once a minute, and forgets it after two minutes only;
+// of a node that was last and is the first again kubeadm would wait for the kubelet for minutes.
+// https://github.com/kubernetes/client-go/blob/v0.35.4/tools/cache/reflector.go (NewExponentialBackoffManager)
 func (s stop) climbing() (nodes []cluster.Node, reason string) {
 	nodes = byName(s.in.Cluster.OfRole(cluster.ControlPlane))
 	leaders := s.leaders
+	if s.order != nil {
+		rank := func(n cluster.Node) int {
+			if s.begun(n) {
+				return -1
+			}
+			return slices.Index(s.order, n.Name)
+		}
+		slices.SortStableFunc(nodes, func(a, b cluster.Node) int { return cmp.Compare(rank(a), rank(b)) })
+		return nodes, ""
+	}
 	rank := func(n cluster.Node) int {
 		switch {
 		case s.begun(n):
 			return 0
 		case n.Name == s.leader:
 			return 3
-		// Later stops are climbed after the leases have moved in ways that nobody foresees.
-		case s.index == 0 && (n.Name == leaders.Scheduler || n.Name == leaders.ControllerManager):
+		case n.Name == leaders.Scheduler || n.Name == leaders.ControllerManager:
 			return 2
 		}
 		return 1
@@ -52,10 +65,10 @@ func (s stop) climbing() (nodes []cluster.Node, reason string) {
 		if s.leader != "" {
 			leading = append(leading, "etcd's leader on "+s.leader)
 		}
-		if s.index == 0 && leaders.Scheduler != "" {
+		if leaders.Scheduler != "" {
 			leading = append(leading, "the scheduler's on "+leaders.Scheduler)
 		}
-		if s.index == 0 && leaders.ControllerManager != "" {
+		if leaders.ControllerManager != "" {
 			leading = append(leading, "the controller manager's on "+leaders.ControllerManager)
 		}
 		if len(leading) > 0 {

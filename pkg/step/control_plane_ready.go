@@ -27,11 +27,19 @@ func (a controlPlaneReady) Do(ctx context.Context, r Reporter) error {
 			}
 			return ""
 		})
-		if missing != "" {
-			return missing, ""
-		}
-		return a.controlPlane(ctx), mark
+		return a.running(ctx, missing, mark)
 	})
+}
+
+// running adds to a look at static pods that run one at what they serve.
+func (b base) running(ctx context.Context, missing, mark string) (string, string) {
+	if mark == "" {
+		return missing, ""
+	}
+	if cause := b.controlPlane(ctx); cause != "" {
+		return cause, ""
+	}
+	return missing, mark
 }
 
 // controlPlane asks the endpoint, and from the host of every control-plane node its own API server and etcd.

@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,10 +18,11 @@ import (
 // gateInterval is how often a gate looks. It has to be well below the time that a gate holds.
 const gateInterval = time.Second
 
-// look tells what is still missing, by name, and a mark that changes when something restarted meanwhile; nothing missing is an empty string.
+// look tells what is still missing, by name, and a mark that changes when something restarted meanwhile; nothing missing is an empty string. A mark
+// beside what is missing says that everything runs, and that only has not been told Ready.
 type look func(ctx context.Context) (missing, mark string)
 
-// hold waits until nothing is missing for stable without a break. The error names what was missing last.
+// hold waits until nothing is missing, and everything has run for stable without a break. The error names what was missing last.
 func hold(ctx context.Context, r Reporter, stable time.Duration, at look) error {
 	tick := time.NewTicker(gateInterval)
 	defer tick.Stop()
@@ -29,16 +31,20 @@ func hold(ctx context.Context, r Reporter, stable time.Duration, at look) error 
 	for {
 		missing, m := at(ctx)
 		switch {
-		case missing != "":
-			since, last = time.Time{}, missing
-			r.Waiting(missing)
+		case missing != "" && m == "":
+			since = time.Time{}
 		case since.IsZero() || m != mark:
 			since, mark = time.Now(), m
-			r.Waiting(fmt.Sprintf("everything to stay up for %s", stable))
-		case time.Since(since) >= stable:
+		case missing == "" && time.Since(since) >= stable:
 			r.Waiting("")
 			return nil
 		}
+		if missing == "" {
+			missing = fmt.Sprintf("everything to stay up for %s", stable)
+		} else {
+			last = missing
+		}
+		r.Waiting(missing)
 		select {
 		case <-ctx.Done():
 			if last == "" {
@@ -50,7 +56,8 @@ func hold(ctx context.Context, r Reporter, stable time.Duration, at look) error 
 	}
 }
 
-// staticPods looks at kubeadm's mirror pods on the step's node. The mark is made of container IDs, which change when a container restarts.
+// staticPods looks at kubeadm's mirror pods on the step's node. The mark is made of container IDs, which change when a container restarts; kubeadm has the kubelet
+// wait for 10 seconds before it asks whether one has started, and for 10 more when it has not.
 func (b base) staticPods(ctx context.Context, at func(component, image string) string) (missing, mark string) {
 	list, err := b.Client.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{
 		LabelSelector: "tier=control-plane", FieldSelector: "spec.nodeName=" + b.step.Node,
@@ -59,6 +66,7 @@ func (b base) staticPods(ctx context.Context, at func(component, image string) s
 		return "API server: " + err.Error(), ""
 	}
 	seen := map[string]bool{}
+	unready := ""
 	var ids strings.Builder
 	for _, p := range list.Items {
 		component := p.Labels["component"]
@@ -70,7 +78,10 @@ func (b base) staticPods(ctx context.Context, at func(component, image string) s
 			return cause, ""
 		}
 		if !nodes.PodReady(&p) {
-			return fmt.Sprintf("static pod %s to be Ready%s", p.Name, containerCause(&p)), ""
+			unready = fmt.Sprintf("static pod %s to be Ready%s", p.Name, containerCause(&p))
+			if !running(&p) {
+				return unready, ""
+			}
 		}
 		for _, s := range p.Status.ContainerStatuses {
 			ids.WriteString(s.ContainerID)
@@ -81,7 +92,11 @@ func (b base) staticPods(ctx context.Context, at func(component, image string) s
 			return fmt.Sprintf("static pod %s-%s to be there", c, b.step.Node), ""
 		}
 	}
-	return "", ids.String()
+	return unready, ids.String()
+}
+
+func running(p *corev1.Pod) bool {
+	return len(p.Status.ContainerStatuses) > 0 && !slices.ContainsFunc(p.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running == nil })
 }
 
 // containerCause says what the kubelet says of a container that does not run.

@@ -40,9 +40,7 @@ func (a nodeReady) Do(ctx context.Context, r Reporter) error {
 		if len(n.StaticPods) == 0 {
 			return "", ""
 		}
-		if missing, mark = a.staticPods(ctx, func(string, string) string { return "" }); missing != "" {
-			return missing, ""
-		}
-		return a.controlPlane(ctx), mark
+		missing, mark = a.staticPods(ctx, func(string, string) string { return "" })
+		return a.running(ctx, missing, mark)
 	})
 }
