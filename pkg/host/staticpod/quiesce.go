@@ -26,8 +26,8 @@ const (
 	// closePatience is how long an API server may take to close its port. It does in some hundredths of a second, or in a second or two where
 	// its hooks have to wait for a processor.
 	closePatience = 3 * time.Second
-	// straggleTime is what it gets for requests that were on their way to it when it did.
-	straggleTime = 300 * time.Millisecond
+	// straggleTime is what it gets for requests that it had begun with, or that were on their way to it, when it did: one that is left has no etcd and hangs.
+	straggleTime = time.Second
 	// answerTime is what an API server gets for requests that it has begun with when it closes its port.
 	answerTime = 5 * time.Second
 	// lingerTime is how long an API server that was asked to end goes on for the sake of watches.
@@ -202,9 +202,9 @@ func (l *Leaver) Leave(ctx context.Context) {
 			fmt.Fprintln(l.log, "this host's API server goes on:", err)
 			return
 		}
-		ctx, cancel := context.WithTimeout(ctx, closePatience)
+		closing, cancel := context.WithTimeout(ctx, closePatience)
 		defer cancel()
-		_ = until(ctx, manifestLook, func() bool { return refuses(ctx, l.address) }) // what it does not do in time costs time
+		_ = until(closing, manifestLook, func() bool { return refuses(closing, l.address) }) // what it does not do in time costs time
 		// How many requests it has begun with, nobody can ask any more.
 		select {
 		case <-ctx.Done():
