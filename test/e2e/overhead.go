@@ -11,8 +11,9 @@ import (
 // work are the host actions for which an upgrade is made; others look.
 var work = []string{"download-packages", "install-packages", "pull-images", "import-images", "kubeadm-plan", "kubeadm-apply", "kubeadm-node", "restart-kubelet", "move-etcd-leader"}
 
-// waits are the steps in which pods leave or a node comes up: the last part of their IDs.
-var waits = []string{"drain", "ready"}
+// waits are the steps in which pods leave or a node comes up: the last part of their IDs. The only API server of a cluster is
+// away for a while after the restart of its kubelet, and nobody hears of the host action's end before it is back.
+var waits = []string{"drain", "kubelet", "ready"}
 
 // mostOverhead is the share of a run that the product may take for itself.
 const mostOverhead = 0.10
