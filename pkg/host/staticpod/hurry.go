@@ -170,7 +170,11 @@ func again(manifest string) error {
 // putBack puts back what again has taken away; it may have been killed between.
 func putBack(manifest string) error {
 	if err := os.Link(aside(manifest), manifest); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("put %s back: %w", manifest, err)
+		// A file system without hard links must not cost the manifest.
+		if err := os.Rename(aside(manifest), manifest); err != nil {
+			return fmt.Errorf("put %s back: %w; it is in %s: move it back", manifest, err, aside(manifest))
+		}
+		return nil
 	}
 	if err := os.Remove(aside(manifest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove copy of %s: %w", manifest, err)
