@@ -100,7 +100,10 @@ const (
 )
 
 // Facts looks at the host and changes nothing. Its output is cluster.Host.
-type Facts struct{}
+type Facts struct {
+	// PackagesOnly leaves out all but the packages and their holds, which many steps ask for.
+	PackagesOnly bool `json:"packagesOnly,omitempty"`
+}
 
 // ResolvePackages finds the full versions of packages of a Kubernetes version and simulates their installation,
 // with package lists of its own, so that the host's package sources stay as they are. Output: Resolution.

@@ -80,8 +80,8 @@ func TestWholeUpgrade(t *testing.T) {
 		"prepare/cp-1/1.34/packages", "prepare/cp-1/1.34/images", "prepare/w-1/1.34/packages", "prepare/w-1/1.34/images",
 		"1.34/control-plane/cp-1/kubeadm", "1.34/control-plane/cp-1/plan", "1.34/control-plane/cp-1/apply", "1.34/control-plane/cp-1/ready",
 		"1.34/mark/taint",
-		"1.34/nodes/cp-1/cordon", "1.34/nodes/cp-1/drain", "1.34/nodes/cp-1/packages", "1.34/nodes/cp-1/kubelet", "1.34/nodes/cp-1/ready", "1.34/nodes/cp-1/uncordon",
-		"1.34/nodes/w-1/kubeadm", "1.34/nodes/w-1/node", "1.34/nodes/w-1/cordon", "1.34/nodes/w-1/drain", "1.34/nodes/w-1/packages", "1.34/nodes/w-1/kubelet", "1.34/nodes/w-1/ready", "1.34/nodes/w-1/uncordon",
+		"1.34/nodes/cp-1/cordon", "1.34/nodes/cp-1/drain", "1.34/nodes/cp-1/packages", "1.34/nodes/cp-1/kubelet", "1.34/nodes/cp-1/uncordon", "1.34/nodes/cp-1/stable",
+		"1.34/nodes/w-1/kubeadm", "1.34/nodes/w-1/node", "1.34/nodes/w-1/cordon", "1.34/nodes/w-1/drain", "1.34/nodes/w-1/packages", "1.34/nodes/w-1/kubelet", "1.34/nodes/w-1/ready", "1.34/nodes/w-1/uncordon", "1.34/nodes/w-1/stable",
 		"finish/verify",
 	}
 	if d := cmp.Diff(want, ids(t, input(build(from, []string{"cp-1"}, []string{"w-1"})))); d != "" {
@@ -187,11 +187,12 @@ func TestProperties(t *testing.T) {
 	before("1.34/control-plane/cp-1/apply", "1.34/control-plane/cp-2/node")
 	before("1.34/control-plane/cp-1/ready", "1.34/control-plane/cp-2/kubeadm")
 	before("1.34/control-plane/cp-3/ready", "1.34/nodes/cp-1/cordon")
-	before("1.34/nodes/cp-3/uncordon", "1.34/nodes/w-1/kubeadm")
+	before("1.34/nodes/cp-3/stable", "1.34/nodes/w-1/kubeadm")
 	for _, n := range []string{"cp-1", "cp-2", "cp-3", "w-1", "w-2"} {
 		before("1.34/nodes/"+n+"/cordon", "1.34/nodes/"+n+"/drain")
 		before("1.34/nodes/"+n+"/drain", "1.34/nodes/"+n+"/packages")
-		before("1.34/nodes/"+n+"/ready", "1.34/nodes/"+n+"/uncordon")
+		before("1.34/nodes/"+n+"/kubelet", "1.34/nodes/"+n+"/uncordon")
+		before("1.34/nodes/"+n+"/uncordon", "1.34/nodes/"+n+"/stable")
 	}
 }
 

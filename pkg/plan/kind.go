@@ -49,7 +49,7 @@ type DrainParams struct {
 	GracePeriodSeconds int `json:"gracePeriodSeconds"`
 }
 
-// NodeReadyParams: the node has to be Ready with its kubelet at Version, and its static pods Ready, for Stable without a break.
+// NodeReadyParams: the node has to be Ready with its kubelet at Version and, where Stable is not zero, its static pods Ready too, for Stable without a break.
 type NodeReadyParams struct {
 	Version version.Version `json:"version"`
 	Stable  Duration        `json:"stable"`

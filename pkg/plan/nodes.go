@@ -113,20 +113,28 @@ func (s stop) moveNode(n cluster.Node, heirs []string) Group {
 		// The climb passes such a node by, but its kubeadm may have been left behind.
 		steps = append(steps, s.kubeadmPackage(id, n))
 	}
-	rest := without(s.packages(n.Name, v), "kubeadm")
+	rest, stays := without(s.packages(n.Name, v), "kubeadm"), "node stays"
+	if n.Role == cluster.ControlPlane {
+		stays = "node and its static pods stay"
+		steps = append(steps, s.moveLeader(id, n, heirs)...)
+	}
 	steps = append(steps,
 		s.step(id+"/cordon", "cordon", Cordon, n.Name, CordonParams{Version: v}, true, time.Minute),
 		s.step(id+"/drain", "drain", Drain, n.Name, DrainParams{
 			Version: v, DeleteEmptyDir: o.DeleteEmptyDir, Force: o.Force, DisableEviction: o.DisableEviction, GracePeriodSeconds: o.GracePeriodSeconds,
-		}, true, time.Duration(o.DrainTimeout)))
-	if n.Role == cluster.ControlPlane {
-		steps = append(steps, s.moveLeader(id, n, heirs)...)
-	}
-	steps = append(steps,
+		}, true, time.Duration(o.DrainTimeout)),
 		s.host(id+"/packages", "install "+names(rest), n.Name, hostaction.InstallPackages{Version: v, Versions: rest, Bundle: o.PackagesFrom.bundle()}, 15*time.Minute),
 		s.host(id+"/kubelet", "restart kubelet", n.Name, hostaction.RestartKubelet{Version: v, Others: n.Role == cluster.ControlPlane && len(s.in.Cluster.OfRole(cluster.ControlPlane)) > 1}, 5*time.Minute),
-		s.step(id+"/ready", "node Ready at "+v.String()+" and stable", NodeReady, n.Name, NodeReadyParams{Version: v, Stable: stable}, false, 10*time.Minute),
+	)
+	// The kubelet of a control-plane node asks, from kubeadm 1.33 on, the API server of its own node, and is heard only once that is back. That the node
+	// can take pods, which is seconds before, the restart's host action has seen.
+	if n.Role == cluster.Worker {
+		steps = append(steps, s.step(id+"/ready", "node Ready at "+v.String(), NodeReady, n.Name, NodeReadyParams{Version: v}, false, 10*time.Minute))
+	}
+	steps = append(steps,
 		s.step(id+"/uncordon", "uncordon", Uncordon, n.Name, nil, true, time.Minute),
+		// That it stays so is for the next node to wait for.
+		s.step(id+"/stable", stays+" Ready for "+time.Duration(stable).String(), NodeReady, n.Name, NodeReadyParams{Version: v, Stable: stable}, false, 10*time.Minute),
 	)
 	return Group{ID: id, Title: n.Name, Steps: steps}
 }

@@ -153,7 +153,8 @@ func (b base) glance(ctx context.Context, node, what string, a hostaction.Action
 	return b.look(ctx, node, what, a, out)
 }
 
-func (b base) facts(ctx context.Context, node string) (*cluster.Host, error) {
+// packages looks at the packages of a host and at nothing else.
+func (b base) packages(ctx context.Context, node string) (*cluster.Host, error) {
 	var h cluster.Host
-	return &h, b.look(ctx, node, "facts-"+node, hostaction.Facts{}, &h)
+	return &h, b.look(ctx, node, "packages-"+node, hostaction.Facts{PackagesOnly: true}, &h)
 }

@@ -35,7 +35,8 @@ func hold(ctx context.Context, r Reporter, stable time.Duration, at look) error 
 			since = time.Time{}
 		case since.IsZero() || m != mark:
 			since, mark = time.Now(), m
-		case missing == "" && time.Since(since) >= stable:
+		}
+		if missing == "" && time.Since(since) >= stable {
 			r.Waiting("")
 			return nil
 		}

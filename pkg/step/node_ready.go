@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	nodes "github.com/kubectl-upgrade/kubectl-upgrade/pkg/node"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
@@ -21,11 +22,14 @@ type nodeReady struct {
 func (a nodeReady) Done(context.Context) (bool, error) { return false, nil }
 
 func (a nodeReady) Do(ctx context.Context, r Reporter) error {
-	c, err := observe.Cluster(ctx, a.Client)
-	if err != nil {
-		return err
+	var n cluster.Node
+	if a.params.Stable > 0 {
+		c, err := observe.Cluster(ctx, a.Client)
+		if err != nil {
+			return err
+		}
+		n, _ = c.Node(a.step.Node)
 	}
-	n, _ := c.Node(a.step.Node)
 	return hold(ctx, r, time.Duration(a.params.Stable), func(ctx context.Context) (missing, mark string) {
 		node, err := a.Client.CoreV1().Nodes().Get(ctx, a.step.Node, metav1.GetOptions{})
 		if err != nil {

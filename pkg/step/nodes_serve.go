@@ -71,7 +71,7 @@ func (a nodesServe) cluster(ctx context.Context) ([]string, error) {
 func (a nodesServe) hosts(ctx context.Context) error {
 	var wrong []string
 	for _, node := range slices.Sorted(maps.Keys(a.params.Nodes)) {
-		h, err := a.facts(ctx, node)
+		h, err := a.packages(ctx, node)
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ type downloadPackages struct {
 
 // Done: what is installed needs no download. Otherwise the package manager itself knows what it has.
 func (a downloadPackages) Done(ctx context.Context) (bool, error) {
-	h, err := a.facts(ctx, a.step.Node)
+	h, err := a.packages(ctx, a.step.Node)
 	return err == nil && installed(h, a.action.Versions), err
 }
 
@@ -42,7 +42,7 @@ type installPackages struct {
 
 // Done: a record of lifted holds that is still there means that an earlier installation was cut short.
 func (a installPackages) Done(ctx context.Context) (bool, error) {
-	h, err := a.facts(ctx, a.step.Node)
+	h, err := a.packages(ctx, a.step.Node)
 	return err == nil && installed(h, a.action.Versions) && h.HeldBefore == nil, err
 }
 
@@ -57,7 +57,7 @@ type finishPackages struct {
 
 // Done: holds are back and every package is whole.
 func (a finishPackages) Done(ctx context.Context) (bool, error) {
-	h, err := a.facts(ctx, a.step.Node)
+	h, err := a.packages(ctx, a.step.Node)
 	if err != nil || h.HeldBefore != nil {
 		return false, err
 	}

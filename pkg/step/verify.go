@@ -92,7 +92,7 @@ func (a verify) cluster(ctx context.Context) ([]string, error) {
 func (a verify) hosts(ctx context.Context) error {
 	var wrong []string
 	for node, versions := range a.params.Packages {
-		h, err := a.facts(ctx, node)
+		h, err := a.packages(ctx, node)
 		if err != nil {
 			return err
 		}

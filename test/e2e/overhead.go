@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"time"
@@ -13,7 +15,7 @@ var work = []string{"download-packages", "install-packages", "pull-images", "imp
 
 // waits are the steps in which pods leave or a node comes up: the last part of their IDs. The only API server of a cluster is
 // away for a while after the restart of its kubelet, and nobody hears of the host action's end before it is back.
-var waits = []string{"drain", "kubelet", "ready"}
+var waits = []string{"drain", "kubelet", "ready", "stable"}
 
 // mostOverhead is the share of a run that the product may take for itself.
 const mostOverhead = 0.10
@@ -36,7 +38,31 @@ func (e *env) overhead(ctx context.Context, u *upgrade, r *report) (float64, err
 			busy = append(busy, interval{s.Started, s.Started.Add(time.Duration(s.Took))})
 		}
 	}
+	for _, line := range idle(busy, u.began, u.finished, r.Steps) {
+		fmt.Println("# nobody worked for", line)
+	}
 	return 1 - covered(busy).Seconds()/time.Duration(r.Took).Seconds(), nil
+}
+
+// idle tells for how long nobody worked, by the kinds of the steps that went on meanwhile; the longest first.
+func idle(busy []interval, from, to time.Time, steps []reportStep) []string {
+	const outside = "what is before, between and after the steps"
+	sums, count := map[string]time.Duration{}, map[string]int{}
+	rest := to.Sub(from) - covered(slices.Clone(busy))
+	for _, s := range steps {
+		at := interval{s.Started, s.Started.Add(time.Duration(s.Took))}
+		if d := covered(append(slices.Clone(busy), at)) - covered(slices.Clone(busy)); d > 0 {
+			sums[path.Base(s.ID)], rest = sums[path.Base(s.ID)]+d, rest-d
+			count[path.Base(s.ID)]++
+		}
+	}
+	sums[outside], count[outside] = rest, 1
+	kinds := slices.SortedFunc(maps.Keys(sums), func(a, b string) int { return cmp.Compare(sums[b], sums[a]) })
+	var out []string
+	for _, k := range kinds {
+		out = append(out, fmt.Sprintf("%s: %s (%d)", sums[k].Round(100*time.Millisecond), k, count[k]))
+	}
+	return out
 }
 
 func lowOverhead(share float64) error {

@@ -22,7 +22,12 @@ import (
 
 // facts looks at everything that decides how the host can be upgraded. What is not there stays empty; what cannot be read is an error,
 // because a plan that takes "unknown" for "absent" would be wrong.
-func facts(ctx context.Context, _ hostaction.Facts, env Env) (any, error) {
+func facts(ctx context.Context, a hostaction.Facts, env Env) (any, error) {
+	if a.PackagesOnly {
+		h := cluster.Host{}
+		_, err := installed(ctx, env, &h)
+		return h, err
+	}
 	h := cluster.Host{Arch: runtime.GOARCH, Kernel: kernel(), CgroupVersion: cgroupVersion(), Disks: disks()}
 	for _, look := range []func(context.Context, Env, *cluster.Host) error{osRelease, serviceManager, packages, kubernetes, leftovers, risks} {
 		if err := look(ctx, env, &h); err != nil {
@@ -89,26 +94,34 @@ func serviceManager(ctx context.Context, env Env, h *cluster.Host) error {
 	return err
 }
 
-func packages(ctx context.Context, env Env, h *cluster.Host) error {
-	var err error
+// installed finds the packages and who brought them. A host with another package manager is a fact, not a failure. The programs are those that nobody did.
+func installed(ctx context.Context, env Env, h *cluster.Host) (hand []programs.Program, err error) {
 	if h.HeldBefore, err = apt.ReadHolds(env.Work.Holds()); err != nil {
-		return err
+		return nil, err
 	}
-	hand, err := byHand(ctx)
-	if err != nil {
-		return err
+	if hand, err = byHand(ctx); err != nil {
+		return nil, err
 	}
-	if hand != nil {
+	switch {
+	case hand != nil:
 		h.PackageManager, h.Packages = programs.Manager, programs.Packages(hand)
+	case hasApt():
+		h.PackageManager = "apt"
+		h.Packages, _, err = apt.Installed(ctx, cluster.PackageNames)
+	}
+	return hand, err
+}
+
+func packages(ctx context.Context, env Env, h *cluster.Host) error {
+	hand, err := installed(ctx, env, h)
+	switch {
+	case err != nil:
+		return err
+	case hand != nil:
 		h.Upgrades, err = programs.History(hand)
 		return err
-	}
-	if !hasApt() {
-		return nil // a host with another package manager is a fact, not a failure
-	}
-	h.PackageManager = "apt"
-	if h.Packages, _, err = apt.Installed(ctx, cluster.PackageNames); err != nil {
-		return err
+	case h.PackageManager == "":
+		return nil
 	}
 	if h.Upgrades, err = apt.History(); err != nil {
 		return err

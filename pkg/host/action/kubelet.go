@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -22,8 +23,9 @@ import (
 
 const (
 	kubeletUnit = "kubelet.service"
-	// steady is how many polls in a row have to succeed: a kubelet that dies of a flag it does not know is active for a moment.
-	steady = 5
+	// steady is how many polls in a row have to succeed: a kubelet that dies of a flag it does not know is active for a moment. Whether it
+	// stays up for longer is for those to watch who see its node.
+	steady, steadyLook = 5, 400 * time.Millisecond
 	// first is how often one that has just been started is asked, which has more to do once it answers.
 	first       = 50 * time.Millisecond
 	kubeletWait = 2 * time.Minute
@@ -43,6 +45,7 @@ func restartKubelet(ctx context.Context, a hostaction.RestartKubelet, env Env) (
 	}
 	host, port := healthz()
 	url := "http://" + net.JoinHostPort(host, strconv.Itoa(port)) + "/healthz"
+	healthy := func(ctx context.Context) error { return kubeletHealthy(ctx, sd, url) }
 	if kubeletOf(ctx, pid) == a.Version {
 		fmt.Fprintln(env.Log, kubeletUnit, "runs", a.Version, "already")
 	} else {
@@ -51,7 +54,7 @@ func restartKubelet(ctx context.Context, a hostaction.RestartKubelet, env Env) (
 			if err := sd.Restart(ctx, kubeletUnit); err != nil {
 				return err
 			}
-			return waitKubelet(ctx, sd, url, 1, first)
+			return waitKubelet(ctx, 1, first, healthy)
 		}
 		if before := programVersion(ctx, fmt.Sprintf("/proc/%d/exe", pid)); pid == 0 || before.SameMinor(a.Version) {
 			err = restart()
@@ -63,7 +66,8 @@ func restartKubelet(ctx context.Context, a hostaction.RestartKubelet, env Env) (
 		}
 	}
 	fmt.Fprintln(env.Log, "waiting for", url)
-	if err := waitKubelet(ctx, sd, url, steady, time.Second); err != nil {
+	err = waitKubelet(ctx, steady, steadyLook, func(ctx context.Context) error { return cmp.Or(healthy(ctx), runtimeReady(ctx)) })
+	if err != nil {
 		return nil, withJournal(ctx, env, err)
 	}
 	fmt.Fprintln(env.Log, kubeletUnit, "is active and healthy")
@@ -94,14 +98,14 @@ func programVersion(ctx context.Context, program string) version.Version {
 }
 
 // waitKubelet waits until the kubelet is healthy that many times in a row.
-func waitKubelet(ctx context.Context, sd *systemd.Conn, url string, times int, every time.Duration) error {
+func waitKubelet(ctx context.Context, times int, every time.Duration, healthy func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, kubeletWait, fmt.Errorf("not within %s", kubeletWait))
 	defer cancel()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	bad := fmt.Errorf("it was not so %d times in a row", times)
 	for good := 0; good < times; {
-		if err := kubeletHealthy(ctx, sd, url); err == nil {
+		if err := healthy(ctx); err == nil {
 			good++
 		} else if good = 0; ctx.Err() == nil {
 			bad = err
@@ -137,6 +141,27 @@ func kubeletHealthy(ctx context.Context, sd *systemd.Conn, url string) error {
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answers %s", url, resp.Status)
+	}
+	return nil
+}
+
+// runtimeReady asks the container runtime for what the kubelet asks it. One that cannot be found is the kubelet's own (dockershim).
+func runtimeReady(ctx context.Context) error {
+	socket, err := cri.Socket()
+	if err != nil {
+		return nil //nolint:nilerr // its kubelet says so, too, in the condition of the node
+	}
+	rt, err := cri.Connect(socket)
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	missing, err := rt.Missing(ctx)
+	if err != nil {
+		return fmt.Errorf("ask container runtime at %s for its state: %w", socket, err)
+	}
+	if missing != "" {
+		return fmt.Errorf("container runtime at %s: %s", socket, missing)
 	}
 	return nil
 }

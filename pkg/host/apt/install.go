@@ -61,33 +61,48 @@ func Install(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.
 	})
 }
 
-// prepare refuses on the private view, before anything is changed, then switches the host's sources and looks again at what they give.
-// The options are those to install with. A bundle is installed from the view itself, and no source is switched.
+// prepare makes the host's apt know the versions, and tells what it would change. The options are those to install with. A bundle is
+// installed from the view itself, and no source is switched.
 func prepare(ctx context.Context, log io.Writer, work workdir.Dir, a hostaction.InstallPackages, from *bundle.Folder) ([]hostaction.PackageChange, []string, error) {
 	p, err := Open(ctx, log, work, a.Version, from)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer p.Close()
-	if err := p.ensure(ctx, a.Versions); err != nil {
-		return nil, nil, err
-	}
-	changes, err := p.allowed(ctx, p.options(), a)
-	if err != nil || from != nil {
+	if from != nil {
+		if err := p.ensure(ctx, a.Versions); err != nil {
+			return nil, nil, err
+		}
+		changes, err := p.allowed(ctx, p.options(), a)
 		return changes, p.config(installConf), err
 	}
-	if err := p.switchSources(work); err != nil {
+	if err := p.switchHost(ctx, work, a); err != nil {
 		return nil, nil, err
 	}
-	known, err := has(ctx, nil, a.Versions)
-	if err == nil && !known {
-		err = p.UpdateSystem(ctx)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	changes, err = p.allowed(ctx, p.systemOptions(), a)
+	changes, err := p.allowed(ctx, p.systemOptions(), a)
 	return changes, nil, err
+}
+
+// switchHost brings the host's sources and lists to those of the view, unless they are there already. It refuses on the view, before anything is changed.
+func (p *Private) switchHost(ctx context.Context, work workdir.Dir, a hostaction.InstallPackages) error {
+	if len(p.Edits) == 0 {
+		if known, err := has(ctx, nil, a.Versions); err != nil || known {
+			return err
+		}
+	}
+	if err := p.ensure(ctx, a.Versions); err != nil {
+		return err
+	}
+	if _, err := p.allowed(ctx, p.options(), a); err != nil {
+		return err
+	}
+	if err := p.switchSources(work); err != nil {
+		return err
+	}
+	if known, err := has(ctx, nil, a.Versions); err != nil || known {
+		return err
+	}
+	return p.UpdateSystem(ctx)
 }
 
 func (p *Private) allowed(ctx context.Context, opts []string, a hostaction.InstallPackages) ([]hostaction.PackageChange, error) {

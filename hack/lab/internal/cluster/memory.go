@@ -10,10 +10,10 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/hack/lab/internal/topology"
 )
 
-// memoryDir is where a cluster has the data of etcd that is kept in memory, below the cluster's state.
+// memoryDir is where a cluster has what is kept in memory, below the cluster's state.
 const memoryDir = "memory"
 
-// inMemory says whether etcd's data is kept in this machine's memory on a node.
+// inMemory says whether etcd's data and the audit log are kept in this machine's memory on a node.
 func (s *State) inMemory(n Node) bool {
 	return s.Topology.Etcd.InMemory && n.Role == topology.ControlPlane
 }
@@ -27,7 +27,16 @@ func (s *State) makeMemory(n Node) ([]string, error) {
 	if err := syscall.Mount("tmpfs", all, "tmpfs", syscall.MS_NODEV|syscall.MS_NOSUID|syscall.MS_NOEXEC, "size=1g,mode=0700"); err != nil {
 		return nil, fmt.Errorf("mount memory for etcd's data on %s: %w", all, err)
 	}
-	return []string{"-v", all + ":" + etcdData}, nil
+	var args []string
+	// An API server answers no request before it has written the line of it in its audit log.
+	for name, to := range map[string]string{"etcd": etcdData, "audit": auditFolder} {
+		from := filepath.Join(all, name)
+		if err := os.Mkdir(from, 0o700); err != nil {
+			return nil, fmt.Errorf("create folder in memory: %w", err)
+		}
+		args = append(args, "-v", from+":"+to)
+	}
+	return args, nil
 }
 
 // dropMemory gives the memory back, whatever of it a killed bring-up has mounted.

@@ -28,7 +28,7 @@ type Etcd struct {
 	Args map[string]string `json:"args,omitempty"`
 	// DiskMiB gives the data of each member a disk of its own of so many MiB, that can be filled without harm to others.
 	DiskMiB int64 `json:"diskMiB,omitempty"`
-	// InMemory keeps the data of each member in the memory of this machine, where no other node's writes hold up its own.
+	// InMemory keeps the data of each member, and the audit log beside it, in the memory of this machine, where no other node's writes hold up its own.
 	InMemory bool `json:"inMemory,omitempty"`
 }
 
