@@ -93,7 +93,7 @@ func lasts(id string) time.Duration {
 	switch path.Base(id) {
 	case "apply", "node":
 		return 30 * time.Second
-	case "ready", "drain", "packages":
+	case "stable", "ready", "drain", "packages":
 		return 10 * time.Second
 	case "cordon", "uncordon", "taint", "leader":
 		return 300 * time.Millisecond
