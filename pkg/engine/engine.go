@@ -232,7 +232,11 @@ func (r *run) do(ctx context.Context, s plan.Step) (event.State, error) {
 		r.changed = true
 		r.mu.Unlock()
 	}
-	if err := r.retry(ctx, report, func() error { return action.Do(ctx, report) }); err != nil {
+	err = r.retry(ctx, report, func() error { return action.Do(ctx, report) })
+	switch {
+	case errors.Is(err, step.ErrAlready):
+		return event.Already, nil
+	case err != nil:
 		return event.Failed, err
 	}
 	return event.Done, nil

@@ -3,8 +3,11 @@ package step
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/agent"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
@@ -20,6 +23,9 @@ type Action interface {
 	// Do does the step. It may be called again after it failed or was cut short at any point.
 	Do(ctx context.Context, r Reporter) error
 }
+
+// ErrAlready is returned by a step that finds out in its course that there was nothing left to do.
+var ErrAlready = errors.New("there was nothing left to do")
 
 // Reporter takes what a step has to say while it works.
 type Reporter struct {
@@ -143,6 +149,9 @@ func (b base) look(ctx context.Context, node, what string, a hostaction.Action, 
 	return b.Agents.Do(ctx, node, b.Run+"/"+b.step.ID+"/"+what, a, time.Minute, follow, out)
 }
 
+// hostsAtOnce is how many hosts are looked at at the same time.
+const hostsAtOnce = 20
+
 // glanceTime bounds the look of a gate, which looks again in any case.
 const glanceTime = 30 * time.Second
 
@@ -151,6 +160,20 @@ func (b base) glance(ctx context.Context, node, what string, a hostaction.Action
 	ctx, cancel := context.WithTimeoutCause(ctx, glanceTime, fmt.Errorf("no answer within %s", glanceTime))
 	defer cancel()
 	return b.look(ctx, node, what, a, out)
+}
+
+// packagesOf looks at those of several hosts at once.
+func (b base) packagesOf(ctx context.Context, nodes []string) ([]*cluster.Host, error) {
+	out := make([]*cluster.Host, len(nodes))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(hostsAtOnce)
+	for i, node := range nodes {
+		g.Go(func() (err error) {
+			out[i], err = b.packages(ctx, node)
+			return err
+		})
+	}
+	return out, g.Wait()
 }
 
 // packages looks at the packages of a host and at nothing else.

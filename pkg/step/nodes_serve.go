@@ -69,13 +69,14 @@ func (a nodesServe) cluster(ctx context.Context) ([]string, error) {
 
 // hosts compares the holds with those that were found.
 func (a nodesServe) hosts(ctx context.Context) error {
+	names := slices.Sorted(maps.Keys(a.params.Nodes))
+	found, err := a.packagesOf(ctx, names)
+	if err != nil {
+		return err
+	}
 	var wrong []string
-	for _, node := range slices.Sorted(maps.Keys(a.params.Nodes)) {
-		h, err := a.packages(ctx, node)
-		if err != nil {
-			return err
-		}
-		for _, p := range h.Packages {
+	for i, node := range names {
+		for _, p := range found[i].Packages {
 			if want := slices.Contains(a.params.Nodes[node].Held, p.Name); p.Held != want {
 				wrong = append(wrong, fmt.Sprintf("node %q: hold of %s is %t instead of %t", node, p.Name, p.Held, want))
 			}

@@ -13,11 +13,8 @@ type downloadPackages struct {
 	action hostaction.DownloadPackages
 }
 
-// Done: what is installed needs no download. Otherwise the package manager itself knows what it has.
-func (a downloadPackages) Done(ctx context.Context) (bool, error) {
-	h, err := a.packages(ctx, a.step.Node)
-	return err == nil && installed(h, a.action.Versions), err
-}
+// Done is never asked for: the package manager itself knows what it has.
+func (a downloadPackages) Done(context.Context) (bool, error) { return false, nil }
 
 func (a downloadPackages) Do(ctx context.Context, r Reporter) error {
 	return a.host(ctx, r, a.action)
@@ -40,14 +37,18 @@ type installPackages struct {
 	action hostaction.InstallPackages
 }
 
-// Done: a record of lifted holds that is still there means that an earlier installation was cut short.
-func (a installPackages) Done(ctx context.Context) (bool, error) {
-	h, err := a.packages(ctx, a.step.Node)
-	return err == nil && installed(h, a.action.Versions) && h.HeldBefore == nil, err
-}
+// Done is found out by the action itself, which looks before it installs anything.
+func (a installPackages) Done(context.Context) (bool, error) { return false, nil }
 
 func (a installPackages) Do(ctx context.Context, r Reporter) error {
-	return a.host(ctx, r, a.action)
+	var changes []hostaction.PackageChange
+	if err := a.hostOut(ctx, r, a.action, &changes); err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		return ErrAlready
+	}
+	return nil
 }
 
 type finishPackages struct {
@@ -66,13 +67,4 @@ func (a finishPackages) Done(ctx context.Context) (bool, error) {
 
 func (a finishPackages) Do(ctx context.Context, r Reporter) error {
 	return a.host(ctx, r, a.action)
-}
-
-func installed(h *cluster.Host, versions map[string]string) bool {
-	for name, v := range versions {
-		if p, ok := h.Package(name); !ok || p.Version != v {
-			return false
-		}
-	}
-	return true
 }

@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -90,13 +91,15 @@ func (a verify) cluster(ctx context.Context) ([]string, error) {
 
 // hosts compares packages and holds with what the plan promised.
 func (a verify) hosts(ctx context.Context) error {
+	names := slices.Sorted(maps.Keys(a.params.Packages))
+	found, err := a.packagesOf(ctx, names)
+	if err != nil {
+		return err
+	}
 	var wrong []string
-	for node, versions := range a.params.Packages {
-		h, err := a.packages(ctx, node)
-		if err != nil {
-			return err
-		}
-		for name, v := range versions {
+	for i, node := range names {
+		h := found[i]
+		for name, v := range a.params.Packages[node] {
 			if p, _ := h.Package(name); p.Version != v {
 				wrong = append(wrong, fmt.Sprintf("node %q has %s %q instead of %s", node, name, p.Version, v))
 			}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// work are the host actions for which an upgrade is made; others look.
-var work = []string{"download-packages", "install-packages", "pull-images", "import-images", "kubeadm-plan", "kubeadm-apply", "kubeadm-node", "restart-kubelet", "move-etcd-leader"}
+// work are the host actions for which an upgrade is made, and those in which package lists are fetched and searched, as by hand; others look.
+var work = []string{"resolve-packages", "download-packages", "install-packages", "pull-images", "import-images", "kubeadm-plan", "kubeadm-apply", "kubeadm-node", "restart-kubelet", "move-etcd-leader"}
 
 // waits are the steps in which pods leave or a node comes up: the last part of their IDs. The only API server of a cluster is
 // away for a while after the restart of its kubelet, and nobody hears of the host action's end before it is back.
