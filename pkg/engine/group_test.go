@@ -56,6 +56,17 @@ func TestPauseStopsWithoutFailure(t *testing.T) {
 	})
 }
 
+// TestAStepFindsOutThatNothingIsLeft: it is neither a failure nor work that was done.
+func TestAStepFindsOutThatNothingIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{actions: map[string]action{"1/x/a": {do: func(context.Context) error { return step.ErrAlready }}}}
+		o := b.engine(nil).Run(t.Context(), &plan.Plan{Phases: []plan.Phase{phase("1", 1, "x")}})
+		if got := states(o); o.Err != nil || got["1/x/a"] != event.Already || got["1/x/b"] != event.Done {
+			t.Errorf("outcome %+v", o)
+		}
+	})
+}
+
 // TestEndBetweenSteps: that no step failed does not make it a success.
 func TestEndBetweenSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	etcdhost "github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/staticpod"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
 
@@ -23,7 +24,7 @@ func Finish(ctx context.Context, dir string) error {
 		os.Getenv("SERVICE_RESULT"), os.Getenv("EXIT_CODE"), os.Getenv("EXIT_STATUS")))
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return errors.Join(err, etcdhost.Resume(ctx))
+	return errors.Join(err, staticpod.Mend(), etcdhost.Resume(ctx))
 }
 
 // interrupted stores the result of a request that left none.

@@ -12,6 +12,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/action"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/fault"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/file"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/staticpod"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
@@ -42,6 +43,10 @@ func Run(ctx context.Context, work workdir.Dir, dir string, journal io.Writer) e
 	env := action.Env{Work: work, Log: log}
 	if self, err := os.Executable(); err == nil { // without it, nothing goes on after a restart of the host
 		env.Again = []string{self, "run", "--dir", dir}
+	}
+	// A host that lost its power has a new kubelet, which finds no manifest.
+	if err := staticpod.Mend(); err != nil {
+		fmt.Fprintln(log, err)
 	}
 	out, err := perform(ctx, r, env)
 	if err != nil {

@@ -251,9 +251,14 @@ type RestartKubelet struct {
 type ControlPlaneHealth struct{}
 
 // MoveEtcdLeader has the etcd member on this host give the leadership away, if it has it: to the first healthy voting member of
-// Prefer, which names members, else to any other. Without etcd or without another member it does nothing. Output: none.
+// Prefer, which names members, else to any other. Without etcd or without another member it does nothing. Output: LeaderMoved.
 type MoveEtcdLeader struct {
 	Prefer []string `json:"prefer,omitempty"`
+}
+
+// LeaderMoved names the member that leads now; nothing where this host's did not lead, or could not give it away.
+type LeaderMoved struct {
+	To string `json:"to,omitempty"`
 }
 
 // Health is the state of the control plane as seen from one of its hosts.

@@ -28,15 +28,15 @@ func (a controlPlaneReady) Do(ctx context.Context, r Reporter) error {
 			return ""
 		})
 		return a.running(ctx, missing, mark)
-	})
+	}, a.controlPlane)
 }
 
-// running adds to a look at static pods that run one at what they serve.
+// running adds to a look at static pods that run one at what they serve together.
 func (b base) running(ctx context.Context, missing, mark string) (string, string) {
 	if mark == "" {
 		return missing, ""
 	}
-	if cause := b.controlPlane(ctx); cause != "" {
+	if cause := b.readyz(ctx); cause != "" {
 		return cause, ""
 	}
 	return missing, mark

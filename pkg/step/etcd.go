@@ -190,7 +190,7 @@ func (a etcdServes) Do(ctx context.Context, r Reporter) error {
 			return "API server: " + err.Error(), ""
 		}
 		return "", n
-	})
+	}, nil)
 }
 
 // members says which of them does not answer, as seen from the step's node.

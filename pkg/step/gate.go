@@ -22,12 +22,13 @@ const gateInterval = time.Second
 // beside what is missing says that everything runs, and that only has not been told Ready.
 type look func(ctx context.Context) (missing, mark string)
 
-// hold waits until nothing is missing, and everything has run for stable without a break. The error names what was missing last.
-func hold(ctx context.Context, r Reporter, stable time.Duration, at look) error {
+// hold waits until nothing is missing, and everything has run for stable without a break. The error names what was missing last. What costs more
+// than a look, such as a process on every host, is left to last, which tells in the end what is missing still, and may be nil.
+func hold(ctx context.Context, r Reporter, stable time.Duration, at look, last func(context.Context) (missing string)) error {
 	tick := time.NewTicker(gateInterval)
 	defer tick.Stop()
 	var since time.Time
-	var mark, last string
+	var mark, said string
 	for {
 		missing, m := at(ctx)
 		switch {
@@ -37,21 +38,27 @@ func hold(ctx context.Context, r Reporter, stable time.Duration, at look) error 
 			since, mark = time.Now(), m
 		}
 		if missing == "" && time.Since(since) >= stable {
-			r.Waiting("")
-			return nil
+			if last != nil {
+				missing = last(ctx)
+			}
+			if missing == "" {
+				r.Waiting("")
+				return nil
+			}
+			since = time.Time{}
 		}
 		if missing == "" {
 			missing = fmt.Sprintf("everything to stay up for %s", stable)
 		} else {
-			last = missing
+			said = missing
 		}
 		r.Waiting(missing)
 		select {
 		case <-ctx.Done():
-			if last == "" {
-				last = "a stable state"
+			if said == "" {
+				said = "a stable state"
 			}
-			return fmt.Errorf("wait for %s: %w", last, context.Cause(ctx))
+			return fmt.Errorf("wait for %s: %w", said, context.Cause(ctx))
 		case <-tick.C:
 		}
 	}

@@ -19,15 +19,18 @@ func TestHold(t *testing.T) {
 		sights []sight
 		took   time.Duration
 		err    string
+		// lacks is what is missing at the first of the last looks.
+		lacks string
 	}{
-		"it runs and is Ready":                     {[]sight{{0, "", "a"}}, 10 * time.Second, ""},
-		"it is Ready after it has run long enough": {[]sight{{15, "pod to be Ready", "a"}, {0, "", "a"}}, 15 * time.Second, ""},
-		"it is Ready sooner":                       {[]sight{{4, "pod to be Ready", "a"}, {0, "", "a"}}, 10 * time.Second, ""},
-		"it begins to run later":                   {[]sight{{5, "pod to be there", ""}, {12, "pod to be Ready", "a"}, {0, "", "a"}}, 15 * time.Second, ""},
-		"it restarts while it is not Ready":        {[]sight{{5, "pod to be Ready", "a"}, {7, "pod to be Ready", "b"}, {0, "", "b"}}, 15 * time.Second, ""},
-		"it restarts when it was Ready":            {[]sight{{9, "", "a"}, {0, "", "b"}}, 19 * time.Second, ""},
-		"something breaks meanwhile":               {[]sight{{5, "", "a"}, {6, "API server to answer", ""}, {0, "", "a"}}, 16 * time.Second, ""},
-		"it is never Ready":                        {[]sight{{0, "pod to be Ready", "a"}}, time.Minute, "wait for pod to be Ready: time is over"},
+		"it runs and is Ready":                     {[]sight{{0, "", "a"}}, 10 * time.Second, "", ""},
+		"it is Ready after it has run long enough": {[]sight{{15, "pod to be Ready", "a"}, {0, "", "a"}}, 15 * time.Second, "", ""},
+		"it is Ready sooner":                       {[]sight{{4, "pod to be Ready", "a"}, {0, "", "a"}}, 10 * time.Second, "", ""},
+		"it begins to run later":                   {[]sight{{5, "pod to be there", ""}, {12, "pod to be Ready", "a"}, {0, "", "a"}}, 15 * time.Second, "", ""},
+		"it restarts while it is not Ready":        {[]sight{{5, "pod to be Ready", "a"}, {7, "pod to be Ready", "b"}, {0, "", "b"}}, 15 * time.Second, "", ""},
+		"it restarts when it was Ready":            {[]sight{{9, "", "a"}, {0, "", "b"}}, 19 * time.Second, "", ""},
+		"something breaks meanwhile":               {[]sight{{5, "", "a"}, {6, "API server to answer", ""}, {0, "", "a"}}, 16 * time.Second, "", ""},
+		"it is never Ready":                        {[]sight{{0, "pod to be Ready", "a"}}, time.Minute, "wait for pod to be Ready: time is over", ""},
+		"a host says no in the end":                {[]sight{{0, "", "a"}}, 21 * time.Second, "", "etcd on node \"w\" to answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -42,6 +45,10 @@ func TestHold(t *testing.T) {
 						}
 					}
 					panic("unreachable")
+				}, func(context.Context) string {
+					lacks := c.lacks
+					c.lacks = ""
+					return lacks
 				})
 				if took := time.Since(began); took != c.took || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
 					t.Errorf("after %s: %v; want %s: %q", took, err, c.took, c.err)

@@ -11,18 +11,16 @@ type moveEtcdLeader struct {
 	action hostaction.MoveEtcdLeader
 }
 
-// Done: there is nothing to give away where the local member does not lead.
-func (a moveEtcdLeader) Done(ctx context.Context) (bool, error) {
-	var h hostaction.Health
-	if err := a.look(ctx, a.step.Node, "health", hostaction.ControlPlaneHealth{}, &h); err != nil {
-		return false, err
-	}
-	for _, m := range h.Members {
-		if m.Local && m.Leader {
-			return false, nil
-		}
-	}
-	return h.Etcd == "", nil
-}
+// Done is found out by the action itself: there is nothing to give away where the local member does not lead.
+func (a moveEtcdLeader) Done(context.Context) (bool, error) { return false, nil }
 
-func (a moveEtcdLeader) Do(ctx context.Context, r Reporter) error { return a.host(ctx, r, a.action) }
+func (a moveEtcdLeader) Do(ctx context.Context, r Reporter) error {
+	var moved hostaction.LeaderMoved
+	if err := a.hostOut(ctx, r, a.action, &moved); err != nil {
+		return err
+	}
+	if moved.To == "" {
+		return ErrAlready
+	}
+	return nil
+}

@@ -7,7 +7,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	nodes "github.com/kubectl-upgrade/kubectl-upgrade/pkg/node"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/observe"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/plan"
@@ -22,13 +21,18 @@ type nodeReady struct {
 func (a nodeReady) Done(context.Context) (bool, error) { return false, nil }
 
 func (a nodeReady) Do(ctx context.Context, r Reporter) error {
-	var n cluster.Node
+	staticPods := false
 	if a.params.Stable > 0 {
 		c, err := observe.Cluster(ctx, a.Client)
 		if err != nil {
 			return err
 		}
-		n, _ = c.Node(a.step.Node)
+		n, _ := c.Node(a.step.Node)
+		staticPods = len(n.StaticPods) > 0
+	}
+	var last func(context.Context) string
+	if staticPods {
+		last = a.controlPlane
 	}
 	return hold(ctx, r, time.Duration(a.params.Stable), func(ctx context.Context) (missing, mark string) {
 		node, err := a.Client.CoreV1().Nodes().Get(ctx, a.step.Node, metav1.GetOptions{})
@@ -41,10 +45,10 @@ func (a nodeReady) Do(ctx context.Context, r Reporter) error {
 		if ok, cause := nodes.Ready(node); !ok {
 			return fmt.Sprintf("node %q to be Ready (%s)", a.step.Node, cause), ""
 		}
-		if len(n.StaticPods) == 0 {
+		if !staticPods {
 			return "", ""
 		}
 		missing, mark = a.staticPods(ctx, func(string, string) string { return "" })
 		return a.running(ctx, missing, mark)
-	})
+	}, last)
 }

@@ -26,7 +26,7 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 	}
 	if e == nil {
 		fmt.Fprintln(env.Log, "no etcd runs on this host")
-		return nil, nil
+		return hostaction.LeaderMoved{}, nil
 	}
 	members, err := e.members(ctx)
 	if err != nil {
@@ -34,7 +34,7 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 	}
 	if len(members) < 2 || !leads(members) {
 		fmt.Fprintln(env.Log, "the member on this host does not lead, or is the only one")
-		return nil, nil
+		return hostaction.LeaderMoved{}, nil
 	}
 	to, err := successor(members, a.Prefer)
 	if err != nil {
@@ -47,13 +47,13 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 	err = e.move(ctx, id)
 	if status.Code(err) == codes.Unimplemented || err != nil && before3(members) {
 		fmt.Fprintln(env.Log, "this release of etcd cannot move its leader, which came with 3.3: the others elect one when it is gone")
-		return nil, nil
+		return hostaction.LeaderMoved{}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
 	}
 	fmt.Fprintf(env.Log, "etcd's leader moved to %s\n", to.Name)
-	return nil, e.awaitLeader(ctx, to)
+	return hostaction.LeaderMoved{To: to.Name}, e.awaitLeader(ctx, to)
 }
 
 func (e *localEtcd) move(ctx context.Context, id uint64) error {

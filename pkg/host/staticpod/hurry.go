@@ -42,11 +42,8 @@ func Hurry(ctx context.Context, log io.Writer) (stop func()) {
 		fmt.Fprintln(log, "the kubelet starts static pods in its own time:", err)
 		return stop
 	}
-	for _, manifest := range append([]string{Server}, components...) {
+	for _, manifest := range manifests() {
 		f := &follower{log: log, runtime: runtime, manifest: manifest}
-		if err := putBack(manifest); err != nil {
-			fmt.Fprintln(log, err)
-		}
 		if err := f.find(ctx); err == nil {
 			follows.Go(func() { f.follow(ctx) })
 		}
@@ -57,6 +54,17 @@ func Hurry(ctx context.Context, log io.Writer) (stop func()) {
 		runtime.Close()
 	}
 }
+
+// Mend puts back manifests that Hurry has taken away, in the instant in which it was killed.
+func Mend() error {
+	var errs []error
+	for _, m := range manifests() {
+		errs = append(errs, putBack(m))
+	}
+	return errors.Join(errs...)
+}
+
+func manifests() []string { return append([]string{Server}, components...) }
 
 func connect() (*cri.Client, error) {
 	socket, err := cri.Socket()
