@@ -60,6 +60,8 @@ type Input struct {
 	Saved *Plan
 	// Begun, if not nil, is the plan of an earlier run of this upgrade, which was cut short.
 	Begun *Plan
+	// Unproven is set when such a run was cut short that had the same target: it has not proved in the end what it has done.
+	Unproven bool
 }
 
 // ForCluster computes the plan that brings a cluster along a path of versions.
@@ -103,6 +105,10 @@ func ForCluster(in Input) (*Plan, error) {
 		p.Phases = slices.Concat(b.prepare(), b.repository(), work, b.finish())
 		p.Components, p.Disruption = b.components(), b.disruption(p)
 		p.TakenOut = carriedOn(in.Begun, b.takenOut)
+	}
+	if len(work) == 0 && in.Unproven {
+		p.Reasons = []string{"an earlier run was cut short when all was done: what it has done is verified"}
+		p.Phases = b.finish()
 	}
 	if b.err != nil {
 		return nil, b.err

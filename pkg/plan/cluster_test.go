@@ -96,6 +96,15 @@ func TestNothingToDo(t *testing.T) {
 	}
 }
 
+// TestUnproven: a run that was killed between its last change and its proof has its proof made by the next one.
+func TestUnproven(t *testing.T) {
+	in := input(build(to, []string{"cp-1"}, []string{"w-1"}))
+	in.Unproven = true
+	if got := ids(t, in); !slices.Equal(got, []string{"finish/verify"}) {
+		t.Errorf("steps %v, want the last one", got)
+	}
+}
+
 // TestRest gives a cluster that was left half upgraded, and wants exactly the rest.
 func TestRest(t *testing.T) {
 	tests := map[string]struct {

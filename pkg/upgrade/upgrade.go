@@ -190,8 +190,8 @@ func (u *Upgrade) prepare(ctx context.Context) (*Prepared, error) {
 	}
 	opts.PackagesFrom, opts.ImagesFrom = u.bundles.origins()
 	in := plan.Input{Cluster: p.Cluster, Path: p.Path, Packages: packages, Images: u.imagesByNode(p), Options: opts, Saved: u.opts.Saved}
-	if p.Unfinished != nil {
-		in.Begun = p.Unfinished.Plan
+	if r := p.Unfinished; r != nil {
+		in.Begun, in.Unproven = r.Plan, r.To == p.To
 	}
 	p.Plan, err = plan.ForCluster(in)
 	if err != nil {
