@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -17,6 +18,9 @@ import (
 
 // leaderLook is how often the members are asked whether they know of the new leader; an election takes about as long.
 const leaderLook = 200 * time.Millisecond
+
+// moveAgain is how long a leader is left in peace that could not be moved; etcd itself gives a move up after an election timeout, a second by default.
+const moveAgain = 2 * time.Second
 
 // moveEtcdLeader spares the cluster the second without a leader that it would have when the leading member just went away.
 func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (any, error) {
@@ -28,29 +32,60 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 		fmt.Fprintln(env.Log, "no etcd runs on this host")
 		return hostaction.LeaderMoved{}, nil
 	}
+	for {
+		moved, err := e.giveAway(ctx, a, env)
+		if err == nil || !passes(err) || ctx.Err() != nil {
+			return moved, err
+		}
+		// A member that has just been started has to catch up first. Nothing is lost by asking again: who leads is looked at anew.
+		fmt.Fprintln(env.Log, err)
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		case <-time.After(moveAgain):
+		}
+	}
+}
+
+// tookTooLong is what a server says whose leader has not changed in time; it has no code of its own.
+// https://github.com/etcd-io/etcd/blob/v3.6.6/server/etcdserver/errors/errors.go (ErrTimeoutLeaderTransfer)
+const tookTooLong = "leader transfer took too long"
+
+// passes tells whether a move may go well, or be needless, at the next try.
+func passes(err error) bool {
+	if known, ok := errors.AsType[rpctypes.EtcdError](err); ok && (known.Code() == codes.Unavailable || known == rpctypes.ErrNotLeader) {
+		return true
+	}
+	code := status.Code(err)
+	return code == codes.Unavailable || code == codes.DeadlineExceeded || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), tookTooLong)
+}
+
+// giveAway gives the leadership away once, if the member on this host has it.
+func (e *localEtcd) giveAway(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (hostaction.LeaderMoved, error) {
+	var none hostaction.LeaderMoved
 	members, err := e.members(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if len(members) < 2 || !leads(members) {
 		fmt.Fprintln(env.Log, "the member on this host does not lead, or is the only one")
-		return hostaction.LeaderMoved{}, nil
+		return none, nil
 	}
 	to, err := successor(members, a.Prefer)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	id, err := strconv.ParseUint(to.ID, 16, 64)
 	if err != nil {
-		return nil, fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
+		return none, fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
 	}
 	err = e.move(ctx, id)
 	if status.Code(err) == codes.Unimplemented || err != nil && before3(members) {
 		fmt.Fprintln(env.Log, "this release of etcd cannot move its leader, which came with 3.3: the others elect one when it is gone")
-		return hostaction.LeaderMoved{}, nil
+		return none, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
+		return none, fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
 	}
 	fmt.Fprintf(env.Log, "etcd's leader moved to %s\n", to.Name)
 	return hostaction.LeaderMoved{To: to.Name}, e.awaitLeader(ctx, to)
