@@ -34,8 +34,11 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 	}
 	for {
 		moved, err := e.giveAway(ctx, a, env)
-		if err == nil || !passes(err) || ctx.Err() != nil {
-			return moved, err
+		if err == nil {
+			return moved, e.awaitOthers(ctx, env)
+		}
+		if !passes(err) || ctx.Err() != nil {
+			return nil, err
 		}
 		// A member that has just been started has to catch up first. Nothing is lost by asking again: who leads is looked at anew.
 		fmt.Fprintln(env.Log, err)
@@ -50,6 +53,58 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 // tookTooLong is what a server says whose leader has not changed in time; it has no code of its own.
 // https://github.com/etcd-io/etcd/blob/v3.6.6/server/etcdserver/errors/errors.go (ErrTimeoutLeaderTransfer)
 const tookTooLong = "leader transfer took too long"
+
+// awaitOthers waits until the others can do without the member on this host, which goes down next. It may have been the leader whom a member still
+// listened to that follows no other.
+func (e *localEtcd) awaitOthers(ctx context.Context, env Env) error {
+	tick := time.NewTicker(moveAgain)
+	defer tick.Stop()
+	said := ""
+	for {
+		members, err := e.members(ctx)
+		missing := ""
+		if err != nil {
+			missing = err.Error()
+		} else {
+			missing = indispensable(members)
+		}
+		if missing == "" {
+			return nil
+		}
+		if missing != said {
+			fmt.Fprintln(env.Log, "waiting for", missing)
+			said = missing
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("take etcd's member on this host down: without it there would be no quorum: %s: %w", missing, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// indispensable names the other members that do not answer, if those that do are no majority of all; else nothing. Of two members that answer each may go
+// down, which nobody can help.
+func indispensable(members []hostaction.EtcdMember) string {
+	var silent []string
+	voters, others := 0, 0
+	for _, m := range members {
+		switch {
+		case m.Learner:
+			continue
+		case m.Local:
+		case m.Error != "":
+			silent = append(silent, fmt.Sprintf("member %s (%s)", m.Name, m.Error))
+		default:
+			others++
+		}
+		voters++
+	}
+	if len(silent) == 0 || others > voters/2 {
+		return ""
+	}
+	return strings.Join(silent, ", ")
+}
 
 // passes tells whether a move may go well, or be needless, at the next try.
 func passes(err error) bool {
