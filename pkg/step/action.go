@@ -149,7 +149,7 @@ func (b base) look(ctx context.Context, node, what string, a hostaction.Action, 
 	return b.Agents.Do(ctx, node, b.Run+"/"+b.step.ID+"/"+what, a, time.Minute, follow, out)
 }
 
-// hostsAtOnce is how many hosts are looked at at the same time.
+// hostsAtOnce is how many hosts are asked at the same time.
 const hostsAtOnce = 20
 
 // glanceTime bounds the look of a gate, which looks again in any case.

@@ -149,7 +149,7 @@ func kubeletHealthy(ctx context.Context, sd *systemd.Conn, url string) error {
 func runtimeReady(ctx context.Context) error {
 	socket, err := cri.Socket()
 	if err != nil {
-		return nil //nolint:nilerr // its kubelet says so, too, in the condition of the node
+		return nil
 	}
 	rt, err := cri.Connect(socket)
 	if err != nil {

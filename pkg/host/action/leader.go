@@ -108,7 +108,7 @@ func indispensable(members []hostaction.EtcdMember) string {
 
 // passes tells whether a move may go well, or be needless, at the next try.
 func passes(err error) bool {
-	if known, ok := errors.AsType[rpctypes.EtcdError](err); ok && (known.Code() == codes.Unavailable || known == rpctypes.ErrNotLeader) {
+	if known, ok := errors.AsType[rpctypes.EtcdError](err); ok && known.Code() == codes.Unavailable || errors.Is(err, rpctypes.ErrNotLeader) {
 		return true
 	}
 	code := status.Code(err)
