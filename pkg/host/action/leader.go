@@ -64,7 +64,7 @@ func (e *localEtcd) awaitOthers(ctx context.Context, env Env) error {
 		members, err := e.members(ctx)
 		missing := ""
 		if err != nil {
-			missing = err.Error()
+			missing = "members that can be asked: " + err.Error()
 		} else {
 			missing = indispensable(members)
 		}
@@ -77,7 +77,7 @@ func (e *localEtcd) awaitOthers(ctx context.Context, env Env) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("take etcd's member on this host down: without it there would be no quorum: %s: %w", missing, context.Cause(ctx))
+			return fmt.Errorf("wait until etcd can do without the member on this host: %s: %w; it still runs; see: kubectl upgrade etcd status", missing, context.Cause(ctx))
 		case <-tick.C:
 		}
 	}
