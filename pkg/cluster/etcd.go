@@ -54,6 +54,8 @@ type EtcdMember struct {
 	Leader     bool     `json:"leader,omitempty"`
 	Learner    bool     `json:"learner,omitempty"`
 	EtcdStatus
+	// Lost is set for one that raft has forgotten: it gets no entries, and has no vote, whatever the list of members says. Error says so too.
+	Lost bool `json:"lost,omitempty"`
 	// Error is why it does not answer; empty when it does.
 	Error string `json:"error,omitempty"`
 	// Process is nil when its host was not asked, or nothing of it was found there.

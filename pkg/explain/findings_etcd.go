@@ -30,6 +30,8 @@ var etcdFindings = []Row{
 	{ID: "etcd-member-begun", Cause: "A member is down in the middle of its replacement, by a run that was cut short.", Fix: "Nothing has to be done: the same command brings it up first.", Source: etcdPage},
 	{ID: "etcd-member-down", Cause: "A member does not answer. While another one restarts there may be no quorum, and nobody can write.",
 		Fix: "Bring it back; or, if it is gone for good: etcdctl member remove ID, and add another one.", Source: etcdRuntime},
+	{ID: "etcd-voter-lost", Cause: "The list of members has a member that raft has forgotten: it gets no entries and has no vote, so that the cluster bears fewer failures than it seems to. A member of 3.6 that starts on a young log, of before all members had joined, takes a snapshot in the middle of it, and from the next start on refuses the changes of members that follow.",
+		Fix: "On every member: etcdctl member remove ID for the one that is lost, empty its data directory, and add it anew as a learner. The upgrade itself keeps this from happening, where it has not yet: it has etcd take a snapshot of raft first.", Source: etcdPage},
 	{ID: "etcd-learner", Cause: "A member is a learner: it counts for no quorum. Members of 3.5 up to 3.5.19 forget its promotion in the data that 3.6 starts from.",
 		Fix: "etcdctl member promote ID once it has caught up, or remove it.", Source: etcdLearners},
 	{ID: "etcd-alarm", Cause: "A member has raised an alarm. With NOSPACE the cluster takes no writes; with CORRUPT its data differ from the others'.",

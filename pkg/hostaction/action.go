@@ -250,8 +250,9 @@ type RestartKubelet struct {
 // ControlPlaneHealth asks the apiserver on this host for /readyz and every etcd member for a linearizable read, and changes nothing. Output: Health.
 type ControlPlaneHealth struct{}
 
-// MoveEtcdLeader has the etcd member on this host give the leadership away, if it has it: to the first healthy voting member of
-// Prefer, which names members, else to any other. Without etcd or without another member it does nothing. Output: LeaderMoved.
+// MoveEtcdLeader makes etcd ready to do without the member on this host: it gives the leadership away, if it has it, to the first healthy voting member of
+// Prefer, which names members, else to any other; has etcd take a snapshot of raft where 3.6 could lose members at its start without it; and waits until the
+// others are a majority. Without etcd or without another member it does nothing. Output: LeaderMoved.
 type MoveEtcdLeader struct {
 	Prefer []string `json:"prefer,omitempty"`
 }

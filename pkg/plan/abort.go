@@ -177,7 +177,7 @@ func (a *aborter) emptied(id string, n cluster.Node, v version.Version) []Step {
 		}, true, time.Duration(o.DrainTimeout)),
 	}
 	if _, ok := n.Component("etcd"); ok && len(a.in.Cluster.OfRole(cluster.ControlPlane)) > 1 {
-		steps = append(steps, a.host(id+"/leader", "give etcd's leadership away", n.Name, hostaction.MoveEtcdLeader{}, 2*time.Minute))
+		steps = append(steps, a.host(id+"/leader", "let etcd do without this member", n.Name, hostaction.MoveEtcdLeader{}, leaderWait))
 	}
 	return steps
 }

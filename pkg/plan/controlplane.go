@@ -77,6 +77,9 @@ func heirs(nodes []cluster.Node, name string) []string {
 	return out
 }
 
+// leaderWait is for a leader that does not move at once, and for a snapshot of raft that etcd takes after up to a hundred thousand entries.
+const leaderWait = 5 * time.Minute
+
 // moveLeader gives etcd's leadership away before its member goes down, to a member that does not go down next. Where the
 // leader is when the step's turn comes, the step finds out by looking; with one member there is nobody to give it to.
 func (s stop) moveLeader(id string, n cluster.Node, heirs []string) []Step {
@@ -93,5 +96,5 @@ func (s stop) moveLeader(id string, n cluster.Node, heirs []string) []Step {
 	if s.leader == n.Name && len(prefer) > 0 {
 		s.builder.leader = prefer[0]
 	}
-	return []Step{s.host(id+"/leader", "give etcd's leadership away", n.Name, hostaction.MoveEtcdLeader{Prefer: prefer}, 2*time.Minute)}
+	return []Step{s.host(id+"/leader", "let etcd do without this member", n.Name, hostaction.MoveEtcdLeader{Prefer: prefer}, leaderWait)}
 }

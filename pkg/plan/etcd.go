@@ -332,7 +332,7 @@ func (b *etcdBuilder) replace(id string, m cluster.EtcdMember, h knowledge.Hop, 
 		if b.leader == m.Name && len(prefer) > 0 {
 			b.leader = prefer[0]
 		}
-		g.Steps = append(g.Steps, b.host(id+"/leader", "give the leadership away", m.Node, hostaction.MoveEtcdLeader{Prefer: prefer}, 2*time.Minute))
+		g.Steps = append(g.Steps, b.host(id+"/leader", "let etcd do without this member", m.Node, hostaction.MoveEtcdLeader{Prefer: prefer}, leaderWait))
 	}
 	what := "replace " + m.Version.Bare() + " by " + h.To.Bare()
 	if m.Version.IsZero() {

@@ -200,6 +200,9 @@ func etcdMembers(in EtcdInput) []Finding {
 		switch {
 		case m.Error != "" && slices.Contains(in.Begun, m.Name):
 			out = append(out, Finding{ID: "etcd-member-begun", Severity: Warning, Object: member(m), Message: "it is down in the middle of its replacement, which goes on first: " + m.Error})
+		case m.Lost:
+			out = append(out, Finding{ID: "etcd-voter-lost", Severity: Error, Object: member(m), Message: m.Error,
+				Fix: "take it out with etcdctl member remove " + m.ID + ", and add it anew with an empty data directory", Link: knowledge.VotersSource})
 		case m.Error != "":
 			out = append(out, Finding{ID: "etcd-member-down", Severity: Error, Object: member(m), Message: "it does not answer: " + m.Error,
 				Fix: "bring it back, or take it out of the cluster with: etcdctl member remove " + m.ID})

@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"pkg/hazard"},
 	{"pkg/plan", "pkg/preflight"},
 	{"pkg/explain"}, // up to here: pure
-	{"pkg/bundle/..."},
+	{"pkg/bundle/...", "pkg/snapfile"},
 	{"pkg/kube", "pkg/record", "pkg/host/...", "pkg/migrate/..."},
 	{"pkg/agent", "pkg/node", "pkg/probe"},
 	{"pkg/observe", "pkg/etcd"},

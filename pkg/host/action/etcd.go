@@ -13,6 +13,7 @@ import (
 // localEtcd is the member on this host and how to talk to it and to the others.
 type localEtcd struct {
 	*ask.Client
+	member   *local.Member
 	endpoint string
 }
 
@@ -35,7 +36,7 @@ func connectEtcd(ctx context.Context) (*localEtcd, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &localEtcd{c, access.Endpoints[0]}, nil
+	return &localEtcd{c, m, access.Endpoints[0]}, nil
 }
 
 // etcd asks the local member for a linearizable read and every member for its status; nothing when no etcd runs here.
@@ -59,12 +60,12 @@ func (e *localEtcd) members(ctx context.Context) ([]hostaction.EtcdMember, error
 	}
 	var out []hostaction.EtcdMember
 	for _, m := range c.Members {
-		out = append(out, e.member(m, m.RaftID == c.Asked))
+		out = append(out, described(m, m.RaftID == c.Asked))
 	}
 	return out, nil
 }
 
-func (e *localEtcd) member(m ask.Member, local bool) hostaction.EtcdMember {
+func described(m ask.Member, local bool) hostaction.EtcdMember {
 	out := hostaction.EtcdMember{Name: m.Name, ID: m.ID, Endpoint: m.Endpoint, Leader: m.Leader, Local: local, Learner: m.Learner, Error: m.Error}
 	if out.Error == "" && len(m.Alarms) > 0 {
 		out.Error = "it has raised the alarm " + strings.Join(m.Alarms, ", ")

@@ -59,6 +59,9 @@ func restartKubelet(ctx context.Context, a hostaction.RestartKubelet, env Env) (
 		if before := programVersion(ctx, fmt.Sprintf("/proc/%d/exe", pid)); pid == 0 || before.SameMinor(a.Version) {
 			err = restart()
 		} else {
+			if err := awaitOtherMembers(ctx, env); err != nil {
+				return nil, err
+			}
 			err = staticpod.WithNewKubelet(ctx, env.Log, a.Others, restart)
 		}
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	etcdhost "github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
 
@@ -22,7 +23,8 @@ const leaderLook = 200 * time.Millisecond
 // moveAgain is how long a leader is left in peace that could not be moved; etcd itself gives a move up after an election timeout, a second by default.
 const moveAgain = 2 * time.Second
 
-// moveEtcdLeader spares the cluster the second without a leader that it would have when the leading member just went away.
+// moveEtcdLeader makes etcd ready to do without the member on this host for a moment: it keeps its raft from forgetting members at the start to come, and spares
+// the cluster the second without a leader that it would have when the leading member just went away.
 func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (any, error) {
 	e, err := connectEtcd(ctx)
 	if err != nil {
@@ -31,6 +33,9 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 	if e == nil {
 		fmt.Fprintln(env.Log, "no etcd runs on this host")
 		return hostaction.LeaderMoved{}, nil
+	}
+	if err := e.keepVoters(ctx, env); err != nil {
+		return nil, err
 	}
 	for {
 		moved, err := e.giveAway(ctx, a, env)
@@ -50,9 +55,26 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 	}
 }
 
+func (e *localEtcd) keepVoters(ctx context.Context, env Env) error {
+	all, err := e.Cluster(ctx, []string{e.endpoint})
+	if err != nil {
+		return err
+	}
+	return etcdhost.KeepVoters(ctx, env.Log, e.member, e.Client, all)
+}
+
 // tookTooLong is what a server says whose leader has not changed in time; it has no code of its own.
 // https://github.com/etcd-io/etcd/blob/v3.6.6/server/etcdserver/errors/errors.go (ErrTimeoutLeaderTransfer)
 const tookTooLong = "leader transfer took too long"
+
+// awaitOtherMembers looks once more right before the member goes down with the kubelet that ran it: since leadership was given away the node was drained.
+func awaitOtherMembers(ctx context.Context, env Env) error {
+	e, err := connectEtcd(ctx)
+	if err != nil || e == nil {
+		return err
+	}
+	return e.awaitOthers(ctx, env)
+}
 
 // awaitOthers waits until the others can do without the member on this host, which goes down next. It may have been the leader whom a member still
 // listened to that follows no other.

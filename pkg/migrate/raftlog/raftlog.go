@@ -13,6 +13,8 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/snapfile"
 )
 
 // Log is what a member will start from.
@@ -130,7 +132,7 @@ func (l *Log) head(r *walpb.Record, marks *[]*walpb.Snapshot) error {
 // choose finds the newest whole snapshot that the log knows of. A snapshot file is written before its mark in the log
 // by newer servers and after it by old ones, and a crash can come between the two.
 func (l *Log) choose(snapDir string, marks []*walpb.Snapshot, read reader) (*walpb.Snapshot, error) {
-	files, err := snapFiles(snapDir)
+	files, err := snapfile.List(snapDir)
 	if err != nil {
 		return nil, err
 	}

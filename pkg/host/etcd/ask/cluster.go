@@ -60,6 +60,7 @@ func (c *Client) Cluster(ctx context.Context, endpoints []string) (*Cluster, err
 			continue
 		}
 		c.each(ctx, list, endpoints, known, out)
+		c.lose(ctx, out)
 		// Without the v3 API there are no alarms, and nobody answers who is asked for them.
 		if asked := known[e].Version; asked.Major == 0 || asked.Major >= 3 {
 			if alarms, err := c.alarms(ctx, e); err == nil {

@@ -1,4 +1,4 @@
-package raftlog
+package snapfile
 
 import (
 	"bytes"
@@ -49,7 +49,7 @@ func FuzzReadSnap(f *testing.F) {
 			t.Fatal(err)
 		}
 		want, wantErr := snap.Read(zap.NewNop(), path)
-		got, err := readSnap(path)
+		got, err := Read(path)
 		if err != nil && wantErr != nil {
 			return
 		}

@@ -1,4 +1,5 @@
-package raftlog
+// Package snapfile reads the snapshots of raft that etcd keeps as files in member/snap. It links nothing of etcd's server.
+package snapfile
 
 import (
 	"errors"
@@ -8,14 +9,19 @@ import (
 	"path/filepath"
 	"slices"
 
-	"go.etcd.io/etcd/server/v3/etcdserver/api/snap"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
-// snapFiles are the snapshots, the newest first.
-func snapFiles(dir string) ([]string, error) {
+// What is wrong with a file: nothing is in it, or its sum is of something else.
+var (
+	ErrEmpty = errors.New("the file is empty")
+	ErrSum   = errors.New("the sum does not fit")
+)
+
+// List gives the files of a directory, the newest first.
+func List(dir string) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.snap"))
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", dir, err)
@@ -25,36 +31,11 @@ func snapFiles(dir string) ([]string, error) {
 	return files, nil
 }
 
-type reader func(path string) (*raftpb.Snapshot, error)
-
-// readAhead reads the newest snapshot and gives it to use while the log is read: each of them can be hundreds of megabytes.
-func readAhead(dir string, use func(*raftpb.Snapshot)) reader {
-	files, err := snapFiles(dir)
-	if err != nil || len(files) == 0 {
-		return readSnap
-	}
-	var newest *raftpb.Snapshot
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if newest, err = readSnap(files[0]); err == nil {
-			use(newest)
-		}
-	}()
-	return func(path string) (*raftpb.Snapshot, error) {
-		if path != files[0] {
-			return readSnap(path)
-		}
-		<-done
-		return newest, err
-	}
-}
-
-// readSnap reads a snapshot file as etcd's snap.Read does, which keeps three copies of what is often the largest part of a
+// Read reads a snapshot file as etcd's snap.Read does, which keeps three copies of what is often the largest part of a
 // member's data. Here the data is a part of what was read.
 // See https://github.com/etcd-io/etcd/blob/v3.6.14/server/etcdserver/api/snap/snappb/snap.proto for the file, and
 // https://github.com/etcd-io/raft/blob/v3.6.0/raftpb/raft.proto for what is in it.
-func readSnap(path string) (*raftpb.Snapshot, error) {
+func Read(path string) (*raftpb.Snapshot, error) {
 	file, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
@@ -73,10 +54,10 @@ func readSnap(path string) (*raftpb.Snapshot, error) {
 		return nil, fmt.Errorf("read snapshot %s: %w", path, err)
 	}
 	if crc == 0 || len(body) == 0 {
-		return nil, fmt.Errorf("read snapshot %s: %w", path, snap.ErrEmptySnapshot)
+		return nil, fmt.Errorf("read snapshot %s: %w", path, ErrEmpty)
 	}
 	if uint64(crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))) != crc {
-		return nil, fmt.Errorf("read snapshot %s: %w", path, snap.ErrCRCMismatch)
+		return nil, fmt.Errorf("read snapshot %s: %w", path, ErrSum)
 	}
 	s := &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{}}
 	var meta []byte
