@@ -63,6 +63,9 @@ func TestWhatStandsInTheWayOfEtcd(t *testing.T) {
 		"a member is down in the middle of its replacement": {func(in *EtcdInput) {
 			in.Cluster.Etcd.Members[1].Error, in.Begun = "connection refused", []string{"cp-2"}
 		}, []string{`etcd-member-begun warning etcd member "cp-2"`}, "goes on first"},
+		"a member that raft has forgotten": {func(in *EtcdInput) {
+			in.Cluster.Etcd.Members[1].Lost, in.Cluster.Etcd.Members[1].Error = true, "cp-1 leads, and its raft has forgotten that cp-2 is a member"
+		}, []string{`etcd-voter-lost error etcd member "cp-2"`}, "forgotten"},
 		"a learner": {func(in *EtcdInput) { in.Cluster.Etcd.Members[2].Learner = true }, []string{`etcd-learner error etcd member "cp-3"`}, "learner"},
 		"alarms on two members": {func(in *EtcdInput) {
 			in.Cluster.Etcd.Members[0].Alarms, in.Cluster.Etcd.Members[1].Alarms = []string{"NOSPACE"}, []string{"CORRUPT"}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -31,12 +32,15 @@ type auditEvent struct {
 
 	// server is the node whose API server wrote the line.
 	server string
+	// unsure is set where the client was gone before the answer: the change may be done or not.
+	unsure bool
 }
 
 // audit is what all API servers together were asked, in order of time.
 type audit []auditEvent
 
-// auditSince reads the logs of all API servers. What was refused is left out: it changed nothing.
+// auditSince reads the logs of all API servers. What was refused is left out, for it changed nothing; what was done for somebody who was killed meanwhile is said to
+// have run out of time, and is not.
 func (e *env) auditSince(ctx context.Context, since time.Time) (audit, error) {
 	var all audit
 	for _, n := range e.lab.info.controlPlanes() {
@@ -51,7 +55,9 @@ func (e *env) auditSince(ctx context.Context, since time.Time) (audit, error) {
 			if err := json.Unmarshal(lines.Bytes(), &ev); err != nil {
 				return nil, fmt.Errorf("read audit log of %s: %w", n, err)
 			}
-			if code := ev.ResponseStatus.Code; !ev.At.Before(since) && code/100 == 2 {
+			code := ev.ResponseStatus.Code
+			ev.unsure = code == http.StatusGatewayTimeout
+			if !ev.At.Before(since) && (code/100 == 2 || ev.unsure) {
 				all = append(all, ev)
 			}
 		}
@@ -84,17 +90,20 @@ func (a audit) nodeChanges(yield func(auditEvent, nodeChange) bool) {
 
 // cordons are the times at which each node was closed and opened again, by what the API servers were asked.
 func (a audit) cordons() map[string][]interval {
-	out := map[string][]interval{}
+	out, unsure := map[string][]interval{}, map[string]bool{}
 	for ev, c := range a.nodeChanges {
 		to, ok := c.Spec["unschedulable"]
 		if !ok {
 			continue
 		}
 		of := out[ev.ObjectRef.Name]
+		open := len(of) > 0 && of[len(of)-1].to.IsZero()
 		switch {
+		case string(to) == "true" && open && (ev.unsure || unsure[ev.ObjectRef.Name]): // asked again after a request of which nobody heard
 		case string(to) == "true":
 			of = append(of, interval{from: ev.At})
-		case len(of) > 0 && of[len(of)-1].to.IsZero():
+			unsure[ev.ObjectRef.Name] = ev.unsure
+		case open:
 			of[len(of)-1].to = ev.At
 		}
 		out[ev.ObjectRef.Name] = of
@@ -120,7 +129,7 @@ func (a audit) drainedOnce(nodes []string) error {
 	}
 	evicted := map[string]bool{}
 	for _, ev := range a {
-		if ev.ObjectRef.Subresource != "eviction" {
+		if ev.ObjectRef.Subresource != "eviction" || ev.unsure {
 			continue
 		}
 		pod := ev.ObjectRef.Namespace + "/" + ev.ObjectRef.Name

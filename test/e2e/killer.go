@@ -63,6 +63,8 @@ func (v *victim) heard(line string) {
 	begins := started || m[2] == "already done"
 	switch {
 	case v.why != "":
+		// It was quicker than the signal: this is where it has died.
+		v.began[id] = v.began[id] || begins
 	case !started && id == v.armed:
 		v.timer.Stop() // too late: it dies inside another one
 		v.armed = ""

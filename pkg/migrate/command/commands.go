@@ -174,7 +174,6 @@ func (a *app) members(i *datadir.Info, row func(name, format string, args ...any
 	for _, id := range i.V2.Removed {
 		at(id).v2 = "removed"
 	}
-	voters, learners := i.Raft.Voters, i.Raft.Learners
 	if d := i.Database; d != nil {
 		for _, m := range d.Members {
 			s := at(m.ID)
@@ -183,14 +182,11 @@ func (a *app) members(i *datadir.Info, row func(name, format string, args ...any
 		for _, id := range d.Removed {
 			at(id).db = "removed"
 		}
-		if len(d.Voters) > 0 {
-			voters, learners = d.Voters, d.Learners
-		}
 	}
-	for _, id := range voters {
+	for _, id := range i.Raft.Voters {
 		at(id).log = "voter"
 	}
-	for _, id := range learners {
+	for _, id := range i.Raft.Learners {
 		at(id).log = "learner"
 	}
 	for _, id := range sortedKeys(all) {

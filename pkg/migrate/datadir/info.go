@@ -41,8 +41,9 @@ type Raft struct {
 	Uncommitted     int      `json:"uncommitted"`
 	Torn            bool     `json:"torn"`
 	BrokenSnapshots []string `json:"brokenSnapshots,omitempty"`
-	Voters          []uint64 `json:"voters,omitempty"`
-	Learners        []uint64 `json:"learners,omitempty"`
+	// Voters and Learners are whom a member that starts on it takes for those; up to 3.6 the list of members may say otherwise.
+	Voters   []uint64 `json:"voters,omitempty"`
+	Learners []uint64 `json:"learners,omitempty"`
 }
 
 // V2 is what the v2 API has left in snapshot and log.
@@ -142,9 +143,8 @@ func (i *Info) fromDatabase() bool { return i.Database != nil && i.Database.Stor
 
 func (i *Info) raft() {
 	l := i.Log
-	conf := l.Snapshot.GetMetadata().GetConfState()
 	i.Raft = Raft{Term: max(l.Term, l.IndexTerm()), Index: l.Index(), SnapshotIndex: l.Snapshot.GetMetadata().GetIndex(), Uncommitted: l.Uncommitted,
-		Torn: l.Torn, BrokenSnapshots: l.Broken, Voters: conf.GetVoters(), Learners: conf.GetLearners()}
+		Torn: l.Torn, BrokenSnapshots: l.Broken, Voters: i.State.Raft.Voters, Learners: i.State.Raft.Learners}
 }
 
 func (i *Info) v2() {

@@ -11,19 +11,28 @@ import (
 )
 
 // confChange keeps the members in the store, as servers do: each change moves the store's index on.
-// A change that a server would have refused leaves no trace.
+// A change that a server would have refused leaves no trace, neither in the store nor in raft.
 // See https://github.com/etcd-io/etcd/blob/v2.3.8/etcdserver/cluster.go (ValidateConfigurationChange, AddMember).
 func (s *State) confChange(cc *raftpb.ConfChange) error {
+	done, err := s.change(cc)
+	if done && err == nil {
+		s.Raft.apply(cc)
+	}
+	return err
+}
+
+// change tells whether a server would have done it.
+func (s *State) change(cc *raftpb.ConfChange) (done bool, err error) {
 	id := cc.GetNodeId()
 	if id == 0 || s.Removed[id] {
-		return nil
+		return false, nil
 	}
-	_, known := s.Members[id]
+	now, known := s.Members[id]
 	if cc.GetType() == raftpb.ConfChangeRemoveNode {
 		if !known {
-			return nil
+			return false, nil
 		}
-		return s.removeMember(id)
+		return true, s.removeMember(id)
 	}
 	// The context is a member, and from 3.4 on may say that it is a learner to be promoted.
 	var m struct {
@@ -32,20 +41,19 @@ func (s *State) confChange(cc *raftpb.ConfChange) error {
 		IsPromote bool `json:"isPromote"`
 	}
 	if err := json.Unmarshal(cc.GetContext(), &m); err != nil {
-		return fmt.Errorf("parse member %x: %w", id, err)
+		return false, fmt.Errorf("parse member %x: %w", id, err)
 	}
 	update := cc.GetType() == raftpb.ConfChangeUpdateNode || m.IsPromote
-	if known != update || s.taken(id, m.PeerURLs) && !m.IsPromote {
-		return nil
+	if known != update || m.IsPromote && !now.Learner || s.taken(id, m.PeerURLs) && !m.IsPromote {
+		return false, nil
 	}
-	now := s.Members[id]
 	if m.IsPromote {
 		m.PeerURLs = now.PeerURLs
 	}
 	learner := m.IsLearner && !m.IsPromote
 	value, err := json.Marshal(raftAttributes{PeerURLs: m.PeerURLs, IsLearner: learner})
 	if err != nil {
-		return fmt.Errorf("write member %x: %w", id, err)
+		return false, fmt.Errorf("write member %x: %w", id, err)
 	}
 	node := path.Join(clusterPrefix, "members", fmt.Sprintf("%x", id), "raftAttributes")
 	if update {
@@ -55,11 +63,11 @@ func (s *State) confChange(cc *raftpb.ConfChange) error {
 		now = Member{ID: id, Name: m.Name, ClientURLs: m.ClientURLs}
 	}
 	if err != nil {
-		return fmt.Errorf("write member %x: %w", id, err)
+		return false, fmt.Errorf("write member %x: %w", id, err)
 	}
 	now.PeerURLs, now.Learner = m.PeerURLs, learner
 	s.Members[id] = now
-	return nil
+	return true, nil
 }
 
 // taken says whether another member has one of the URLs.

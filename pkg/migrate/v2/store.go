@@ -31,6 +31,7 @@ const (
 type State struct {
 	Members map[uint64]Member
 	Removed map[uint64]bool
+	Raft    Raft
 	// Writes counts the requests in the log after the snapshot that 3.6 would refuse to start over, see Leftover.
 	Writes int
 	// From2 says that the log, and not the snapshot, holds the time in which the cluster's version was 2.x.
@@ -59,7 +60,7 @@ func Replay(l *raftlog.Log, early Early) (*State, error) {
 	if early.err != nil {
 		return nil, fmt.Errorf("read v2 store of %s: %w", l.SnapshotFile, early.err)
 	}
-	s := &State{Removed: map[uint64]bool{}, store: early.store}
+	s := &State{Removed: map[uint64]bool{}, Raft: raftOf(l.Snapshot), store: early.store}
 	if err := s.readMembers(); err != nil {
 		return nil, err
 	}

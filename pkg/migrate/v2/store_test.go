@@ -134,4 +134,30 @@ func TestMembers(t *testing.T) {
 	if d := cmp.Diff([]uint64{0xb}, s.RemovedList()); d != "" {
 		t.Errorf("removed (-want +got):\n%s", d)
 	}
+	if d := cmp.Diff(Raft{Voters: []uint64{0xa, 0xe}, Learners: []uint64{0xd}}, s.Raft); d != "" {
+		t.Errorf("raft (-want +got):\n%s", d)
+	}
+}
+
+// TestLostVoter reads what 3.6 can leave behind: a snapshot of members that join only after it, by its own log. Servers refuse their joining then.
+func TestLostVoter(t *testing.T) {
+	join := logOf()
+	join.Entries = append(join.Entries,
+		member(raftpb.ConfChangeAddLearnerNode, 0xb, `{"id":11,"peerURLs":["http://b"],"isLearner":true}`),
+		member(raftpb.ConfChangeAddNode, 0xb, `{"id":11,"peerURLs":["http://b"],"isPromote":true}`))
+	data, err := replay(t, join).store.Save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot := &raftpb.Snapshot{Data: data, Metadata: &raftpb.SnapshotMetadata{ConfState: &raftpb.ConfState{Voters: []uint64{0xa}}}}
+	lost := replay(t, &raftlog.Log{Snapshot: snapshot, Entries: join.Entries[len(join.Entries)-2:]})
+	if d := cmp.Diff(Raft{Voters: []uint64{0xa}}, lost.Raft); d != "" {
+		t.Errorf("raft (-want +got):\n%s", d)
+	}
+	if got := lost.MemberList(); len(got) != 2 || got[1].ID != 0xb || got[1].Learner {
+		t.Errorf("members %+v", got)
+	}
+	if whole := replay(t, join); len(whole.Raft.Voters) != 2 {
+		t.Errorf("without a snapshot: %+v", whole.Raft)
+	}
 }
