@@ -100,7 +100,7 @@ kubernetes-tables: ## Read anew from Kubernetes' sources which APIs, flags and f
 
 .PHONY: test-etcd
 test-etcd: ## Try etcd-migrate and the agent on real etcd servers, from 2.3 to 3.7
-	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBE_APISERVER_1_12=$$($(LAB) build --kubernetes v1.12.0 --command cmd/kube-apiserver) go test -tags realetcd -timeout 30m -parallel 6 ./test/etcd ./test/etcdhost
+	ETCD_BIN_DIR=$$(go run ./hack/etcd) ETCD_KNOWN_BAD_DIR=$$(go run ./hack/etcd --source hack/etcd/known-bad) KUBE_APISERVER_1_12=$$($(LAB) build --kubernetes v1.12.0 --command cmd/kube-apiserver) go test -tags realetcd -timeout 30m -parallel 6 ./test/etcd ./test/etcdhost
 
 .PHONY: test-etcd-full
 test-etcd-full: ## The same with 200,000 keys and 200 kills of the migration, at instants that are new each time

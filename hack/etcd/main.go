@@ -52,7 +52,11 @@ func build(ctx context.Context, args []string) error {
 		if err != nil {
 			return fmt.Errorf("find cache folder: %w (name one with --out)", err)
 		}
-		b.out = filepath.Join(cache, "kubectl-upgrade", "etcd", b.platform)
+		folder := b.platform
+		if base := filepath.Base(b.source); base != "etcd" { // others are not among those that are brought along
+			folder += "-" + base
+		}
+		b.out = filepath.Join(cache, "kubectl-upgrade", "etcd", folder)
 	}
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return fmt.Errorf("create folder: %w", err)

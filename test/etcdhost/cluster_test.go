@@ -77,7 +77,7 @@ func members(t *testing.T, release string, n int, extra ...string) []*member {
 		m.data, m.program, m.work, m.units = filepath.Join(m.dir, "data"), filepath.Join(m.dir, "etcd"), workdir.Dir(filepath.Join(m.dir, "work")), units(m.dir)
 		must(t, os.MkdirAll(string(m.work), 0o700))
 		must(t, os.Symlink(tools, m.work.Etcd()))
-		must(t, disk.Copy(filepath.Join(tools, "etcd-"+release), m.program))
+		must(t, disk.Copy(program(release), m.program))
 		initial = append(initial, m.name+"="+m.peer)
 		all = append(all, m)
 	}
@@ -86,6 +86,15 @@ func members(t *testing.T, release string, n int, extra ...string) []*member {
 			"--listen-peer-urls", m.peer, "--initial-advertise-peer-urls", m.peer, "--initial-cluster", strings.Join(initial, ",")}, extra...)
 	}
 	return all
+}
+
+// program is the server of a release.
+func program(release string) string {
+	path := filepath.Join(tools, "etcd-"+release)
+	if _, err := os.Stat(path); err != nil {
+		return filepath.Join(knownBad, "etcd-"+release)
+	}
+	return path
 }
 
 // start runs the members and waits until all of them serve.

@@ -31,6 +31,8 @@ type hazard struct {
 	prepare func(t *testing.T, all []*member)
 	bring   func(t *testing.T, all []*member, in *preflight.EtcdInput)
 	to      string
+	// via, if not empty, is where the way has to lead first, because of what runs.
+	via string
 	// want are findings, as ID and severity. Every other error is one too many.
 	want []string
 }
@@ -58,6 +60,15 @@ func TestHazards(t *testing.T) {
 		"objects by the v2 API":  {release: "2.3.8", n: 1, bring: storedByV2, to: "3.6.16", want: []string{"etcd-v2-downtime error"}},
 		"snapshots in the data":  {release: "3.6.16", n: 1, bring: backupInside, to: "3.7.3", want: []string{"etcd-backup-inside error"}},
 		"a release that is gone": {release: "3.4.16", n: 1, to: "3.6.99", want: []string{noWay}},
+
+		// Releases that lose data: whoever runs one is told, and stays on it no longer than has to be.
+		"3.3 before 3.3.19": {release: "3.3.10", n: 1, to: "3.4.16", via: "3.3.27", want: []string{"etcd-bad-release warning"}},
+		"3.4 before 3.4.4":  {release: "3.4.3", n: 1, to: "3.5.35", via: "3.4.16", want: []string{"etcd-bad-release warning"}},
+		"3.5 before 3.5.3":  {release: "3.5.1", n: 3, to: "3.6.16", via: "3.5.35", want: []string{"etcd-bad-release warning"}},
+		"3.5 before 3.5.6":  {release: "3.5.4", n: 1, to: "3.5.35", via: "3.5.35", want: []string{"etcd-bad-release warning"}},
+		"3.5 before 3.5.20": {release: "3.5.16", n: 3, to: "3.6.16", via: "3.5.35"},
+		"3.6 before 3.6.4":  {release: "3.6.1", n: 3, to: "3.7.3", via: "3.6.16", want: []string{"etcd-bad-release warning"}},
+		"3.6 before 3.6.11": {release: "3.6.6", n: 3, to: "3.7.3", via: "3.6.16"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,6 +125,9 @@ func (h hazard) judge(t *testing.T, all []*member, in *preflight.EtcdInput, clie
 			return
 		}
 		must(t, err)
+	}
+	if h.via != "" && (len(in.Hops) == 0 || in.Hops[0].To != v(h.via)) {
+		t.Errorf("the way leads over %+v, and has to begin with %s", in.Hops, h.via)
 	}
 	for _, p := range plan.CheckEtcd(plan.EtcdInput{Cluster: in.Cluster, To: in.To, Hops: in.Hops}) {
 		in.Settings = append(in.Settings, preflight.EtcdSetting{Member: p.Member, Problem: p.Problem})

@@ -20,8 +20,8 @@ import (
 // replaceFile names, for a process of our own that is going to be killed, what it is to do.
 const replaceFile = "ETCDHOST_REPLACE"
 
-// tools is a folder with etcd-migrate and the servers, as the agent has it on a host.
-var tools string
+// tools is a folder with etcd-migrate and the servers, as the agent has it on a host; knownBad one with servers that no agent has.
+var tools, knownBad string
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(replaceFile); path != "" {
@@ -41,6 +41,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	tools = dir
+	if knownBad = os.Getenv("ETCD_KNOWN_BAD_DIR"); knownBad == "" {
+		fmt.Fprintln(os.Stderr, "ETCD_KNOWN_BAD_DIR is not set: run make test-etcd")
+		return 1
+	}
 	return m.Run()
 }
 

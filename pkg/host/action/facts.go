@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,7 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/programs"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/systemd"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/workdir"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
 
@@ -137,8 +139,31 @@ func packages(ctx context.Context, env Env, h *cluster.Host) error {
 	if h.Pins, err = apt.Pins(cluster.PackageNames); err != nil {
 		return err
 	}
-	h.PackageLock, err = apt.LockHolder()
-	return err
+	if h.PackageLock, err = apt.LockHolder(); err != nil || h.PackageLock == nil {
+		return err
+	}
+	return ownLock(ctx, h)
+}
+
+// ownLock counts an action of ours that has the lock for one that runs: somebody who is dead by now may have asked for it since those were listed.
+func ownLock(ctx context.Context, h *cluster.Host) error {
+	sd, err := systemd.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer sd.Close()
+	unit, err := sd.UnitOf(ctx, h.PackageLock.PID)
+	if err != nil {
+		return err
+	}
+	id, ours := workdir.IDOfUnit(unit)
+	if ours {
+		h.PackageLock = nil
+	}
+	if ours && !slices.Contains(h.Running, id) {
+		h.Running = append(h.Running, id)
+	}
+	return nil
 }
 
 func hasApt() bool {

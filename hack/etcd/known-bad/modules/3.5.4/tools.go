@@ -1,0 +1,8 @@
+//go:build tools
+
+// Package tools pins the programs of etcd 3.5.4.
+package tools
+
+import (
+	_ "go.etcd.io/etcd/server/v3"
+)
