@@ -260,6 +260,8 @@ type MoveEtcdLeader struct {
 // LeaderMoved names the member that leads now; nothing where this host's did not lead, or could not give it away.
 type LeaderMoved struct {
 	To string `json:"to,omitempty"`
+	// Snapshot is set where etcd was made to take a snapshot of raft.
+	Snapshot bool `json:"snapshot,omitempty"`
 }
 
 // Health is the state of the control plane as seen from one of its hosts.

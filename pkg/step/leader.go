@@ -19,7 +19,7 @@ func (a moveEtcdLeader) Do(ctx context.Context, r Reporter) error {
 	if err := a.hostOut(ctx, r, a.action, &moved); err != nil {
 		return err
 	}
-	if moved.To == "" {
+	if moved.To == "" && !moved.Snapshot {
 		return ErrAlready
 	}
 	return nil

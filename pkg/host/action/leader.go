@@ -34,12 +34,13 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 		fmt.Fprintln(env.Log, "no etcd runs on this host")
 		return hostaction.LeaderMoved{}, nil
 	}
-	if err := e.keepVoters(ctx, env); err != nil {
+	snapshot, err := e.keepVoters(ctx, env)
+	if err != nil {
 		return nil, err
 	}
 	for {
 		moved, err := e.giveAway(ctx, a, env)
-		if err == nil {
+		if moved.Snapshot = snapshot; err == nil {
 			return moved, e.awaitOthers(ctx, env)
 		}
 		if !passes(err) || ctx.Err() != nil {
@@ -55,10 +56,10 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 	}
 }
 
-func (e *localEtcd) keepVoters(ctx context.Context, env Env) error {
+func (e *localEtcd) keepVoters(ctx context.Context, env Env) (snapshot bool, err error) {
 	all, err := e.Cluster(ctx, []string{e.endpoint})
 	if err != nil {
-		return err
+		return false, err
 	}
 	return etcdhost.KeepVoters(ctx, env.Log, e.member, e.Client, all)
 }

@@ -27,40 +27,41 @@ const (
 	entriesToSnapshot = 100_000
 )
 
-// KeepVoters sees to it that 3.6 does not lose members of raft at a start of this host's member, see knowledge.VotersSource: it starts from a snapshot that has all
-// of them, or the member has etcd take one. etcd does so after a number of entries only; those proposed here revoke a lease that nobody has, which changes nothing.
-func KeepVoters(ctx context.Context, log io.Writer, m *local.Member, c *ask.Client, all *ask.Cluster) error {
+// KeepVoters sees to it that 3.6 does not lose members of raft at a start of this host's member, see knowledge.VotersSource: either it starts from a snapshot
+// that has all of them, or the member has etcd take one, which it tells. etcd does so after a number of entries only; those proposed here revoke a lease that
+// nobody has, which changes nothing.
+func KeepVoters(ctx context.Context, log io.Writer, m *local.Member, c *ask.Client, all *ask.Cluster) (taken bool, err error) {
 	self, ok := all.Local()
 	if !ok || !startsNext36(self.Version) || len(all.Members) < 2 {
-		return nil
+		return false, nil
 	}
 	snapshots := disk.Of(m.DataDir, m.WALDir).Snap
 	missing, err := unsaved(snapshots, all)
 	if err != nil || missing == "" {
-		return err
+		return false, err
 	}
 	fmt.Fprintf(log, "etcd's newest snapshot of raft in %s does not have member %s, which 3.6 could lose at a start (%s): having etcd take another\n", snapshots, missing, knowledge.VotersSource)
 	v3, err := c.Dial(self.Endpoint)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer v3.Close()
 	for n := 0; missing != ""; n += entriesAtOnce {
 		if n > 2*entriesToSnapshot {
-			return fmt.Errorf("have etcd take a snapshot of raft: there is none of all members in %s after %d entries; see --snapshot-count of its member", snapshots, n)
+			return false, fmt.Errorf("have etcd take a snapshot of raft: there is none of all members in %s after %d entries; see --snapshot-count of its member", snapshots, n)
 		}
 		if n > 0 && n%5000 == 0 {
 			fmt.Fprintf(log, "%d entries without an effect were proposed\n", n)
 		}
 		if err := propose(ctx, v3); err != nil {
-			return fmt.Errorf("have etcd take a snapshot of raft: %w", err)
+			return false, fmt.Errorf("have etcd take a snapshot of raft: %w", err)
 		}
 		if missing, err = unsaved(snapshots, all); err != nil {
-			return err
+			return false, err
 		}
 	}
 	fmt.Fprintln(log, "etcd's newest snapshot of raft has all members")
-	return nil
+	return true, nil
 }
 
 // startsNext36 tells whether the program that a member of a release starts as next can be one that loses voters.
