@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,7 +11,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	runtime "k8s.io/cri-api/pkg/apis/runtime/v1"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/credentials"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/cri"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/fault"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/file"
@@ -131,7 +134,7 @@ func pullOne(ctx context.Context, rt *cri.Client, image string, env Env) hostact
 	start := time.Now()
 	there, err := rt.Present(ctx, image)
 	if err == nil && !there {
-		err = rt.Pull(ctx, image)
+		err = pullAs(ctx, rt, image, credentials.Files, env)
 	}
 	p.Present = there
 	p.Took = time.Since(start)
@@ -145,4 +148,25 @@ func pullOne(ctx context.Context, rt *cri.Client, image string, env Env) hostact
 		fmt.Fprintf(env.Log, "pulled %s in %s\n", image, p.Took.Round(time.Millisecond))
 	}
 	return p
+}
+
+// pullAs has the runtime pull an image as it would for kubeadm, and where it cannot, as for the kubelet: with what that has for the registry.
+func pullAs(ctx context.Context, rt *cri.Client, image string, files []string, env Env) error {
+	err := rt.Pull(ctx, image, nil)
+	if err == nil {
+		return nil
+	}
+	found, cerr := credentials.For(image, files)
+	if cerr != nil {
+		return errors.Join(err, cerr)
+	}
+	for _, c := range found {
+		again := rt.Pull(ctx, image, &runtime.AuthConfig{Username: c.Username, Password: c.Password, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken})
+		if again == nil {
+			fmt.Fprintf(env.Log, "pulled %s with the kubelet's credentials of %s\n", image, c.File)
+			return nil
+		}
+		err = fmt.Errorf("%w; with the kubelet's credentials of %s: %w", err, c.File, again)
+	}
+	return err
 }

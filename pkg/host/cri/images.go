@@ -15,8 +15,8 @@ func (c *Client) Present(ctx context.Context, image string) (bool, error) {
 	return resp.Image != nil, nil
 }
 
-// Pull has the runtime pull an image, with the runtime's own credentials and mirrors.
-func (c *Client) Pull(ctx context.Context, image string) error {
+// Pull has the runtime pull an image, by its own mirrors, and with its own credentials where auth is nil.
+func (c *Client) Pull(ctx context.Context, image string, auth *runtime.AuthConfig) error {
 	var resp runtime.PullImageResponse
-	return c.call(ctx, imageService, "PullImage", &runtime.PullImageRequest{Image: &runtime.ImageSpec{Image: image}}, &resp)
+	return c.call(ctx, imageService, "PullImage", &runtime.PullImageRequest{Image: &runtime.ImageSpec{Image: image}, Auth: auth}, &resp)
 }
