@@ -10,6 +10,8 @@ type HostRisks struct {
 	Certificates []Certificate `json:"certificates,omitempty"`
 	// ExtraManifests are files beside kubeadm's own that run the same components.
 	ExtraManifests []string `json:"extraManifests,omitempty"`
+	// DefaultedEtcd tells that the manifest of etcd has what an API server would fill in.
+	DefaultedEtcd bool `json:"defaultedEtcd,omitempty"`
 	// Unattended tells that the host upgrades packages by itself.
 	Unattended bool `json:"unattended,omitempty"`
 }

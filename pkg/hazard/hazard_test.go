@@ -270,6 +270,9 @@ func TestHazards(t *testing.T) {
 			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "kube-controller-manager", Flags: []cluster.Flag{{Name: "cluster-signing-key-file"}}})
 		}), nil},
 		{"kubeadm-1.30.0", "v1.29.6", "v1.30.0", []string{"v1.30.0"}, func(*Facts) {}, nil},
+		{"kubeadm-etcd-hash", "v1.28.1", "v1.28.5", []string{"cp-1", "v1.28.5", "3.5.9"}, func(in *Facts) {
+			in.Cluster.Nodes[0].Host.DefaultedEtcd, in.Cluster.Nodes[0].StaticPods[2].Image = true, "registry.k8s.io/etcd:3.5.9-0"
+		}, nil},
 		{"kubeadm-1.29-ca-key", "v1.28.15", "v1.29.4", []string{"cp-1", "v1.29.4"}, survey(func(s *cluster.Survey) {
 			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "kube-controller-manager", Flags: []cluster.Flag{{Name: "cluster-signing-key-file"}}})
 		}), []string{"ca-key-elsewhere"}},

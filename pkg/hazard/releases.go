@@ -2,6 +2,7 @@ package hazard
 
 import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/knowledge"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/version"
 )
 
@@ -29,6 +30,33 @@ var releaseRows = []Hazard{
 			}
 			return out
 		}},
+	{ID: "kubeadm-etcd-hash", Since: "1.28", Severity: Mandatory, Source: "https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/troubleshooting-kubeadm/#etcd-upgrade-fails-due-to-etcd-hash-not-changing",
+		Title:    "kubeadm 1.28.0 to 1.28.2 wrote etcd's manifest with what the API server fills in; a newer one that changes nothing else of it waits five minutes in vain, and goes back",
+		Evidence: "node %q: /etc/kubernetes/manifests/etcd.yaml sets dnsPolicy and schedulerName, and kubeadm %s has the same etcd %s",
+		Fix:      "have etcd left alone with --etcd keep, or take those fields out of the manifest, which restarts nothing",
+		find:     unchangedEtcd},
+}
+
+// unchangedEtcd are the members with such a manifest whose release the first kubeadm on the way has too: one that has another rewrites all.
+func unchangedEtcd(f Facts) []Offender {
+	if f.KeepEtcd {
+		return nil
+	}
+	first := f.To
+	if from := controlPlane(f.Cluster); from.Minor < f.To.Minor {
+		first = newest(version.Version{Major: from.Major, Minor: from.Minor + 1})
+	}
+	p, err := knowledge.EtcdFor(first)
+	if err != nil {
+		return nil
+	}
+	return eachStaticPod(f, func(n cluster.Node, s cluster.StaticPod) []Offender {
+		etcd, ok := etcdOf(s.Image)
+		if s.Component != etcdPod || !ok || n.Host == nil || !n.Host.DefaultedEtcd || etcd != p.Default {
+			return nil
+		}
+		return []Offender{{n.Name, first, etcd.Bare()}}
+	})
 }
 
 // withoutCAKey names the nodes whose kubeadm has no key of the CA, as it has told the controller manager:

@@ -21,6 +21,7 @@ import (
 
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/proc"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/staticpod"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/systemd"
 )
 
@@ -38,6 +39,7 @@ func risks(ctx context.Context, _ Env, h *cluster.Host) error {
 	h.KubeletArgs = kubeletArgs(strings.Split(line, "\x00"), argumentFiles())
 	h.Certificates = slices.Concat(certificates("/etc/kubernetes/pki", "/var/lib/kubelet/pki"), kubeconfigs("/etc/kubernetes"))
 	h.ExtraManifests = extraManifests("/etc/kubernetes/manifests")
+	h.DefaultedEtcd = defaulted(staticpod.Etcd)
 	h.Unattended = unattended(ctx)
 	return nil
 }
@@ -229,6 +231,15 @@ func extraManifests(dir string) []string {
 		}
 	}
 	return out
+}
+
+// defaulted tells whether a static pod's manifest has a field that kubeadm leaves to the API server.
+func defaulted(path string) bool {
+	b, err := os.ReadFile(path)
+	var pod struct {
+		Spec struct{ SchedulerName, DNSPolicy string } `json:"spec"`
+	}
+	return err == nil && yaml.Unmarshal(b, &pod) == nil && pod.Spec.SchedulerName+pod.Spec.DNSPolicy != ""
 }
 
 // unattended asks apt whether the host upgrades by itself: both settings of its periodic work have to be on.

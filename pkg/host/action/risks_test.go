@@ -111,3 +111,24 @@ func TestExtraManifests(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// TestDefaulted: kubeadm 1.28.0 wrote the manifest of etcd with what the API server fills in, and no other release does.
+func TestDefaulted(t *testing.T) {
+	dir := t.TempDir()
+	for text, want := range map[string]bool{
+		"spec:\n  containers: [{name: etcd, image: x}]\n  hostNetwork: true\n  priorityClassName: system-node-critical\n": false,
+		"spec:\n  containers: [{name: etcd, image: x}]\n  dnsPolicy: ClusterFirst\n  schedulerName: default-scheduler\n":  true,
+		"spec: [": false,
+	} {
+		path := filepath.Join(dir, "etcd.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := defaulted(path); got != want {
+			t.Errorf("%t, want %t: %s", got, want, text)
+		}
+	}
+	if defaulted(filepath.Join(dir, "none.yaml")) {
+		t.Error("a file that is not there is defaulted")
+	}
+}
