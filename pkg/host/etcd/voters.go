@@ -28,8 +28,7 @@ const (
 )
 
 // KeepVoters sees to it that 3.6 does not lose members of raft at a start of this host's member, see knowledge.VotersSource: either it starts from a snapshot
-// that has all of them, or the member has etcd take one, which it tells. etcd does so after a number of entries only; those proposed here revoke a lease that
-// nobody has, which changes nothing.
+// that has all of them, or the member has etcd take one, which it tells. etcd does so after a number of entries only; those proposed here change nothing.
 func KeepVoters(ctx context.Context, log io.Writer, m *local.Member, c *ask.Client, all *ask.Cluster) (taken bool, err error) {
 	self, ok := all.Local()
 	if !ok || !startsNext36(self.Version) || len(all.Members) < 2 {
@@ -109,13 +108,12 @@ func propose(ctx context.Context, c *clientv3.Client) error {
 	return g.Wait()
 }
 
-// nobodysLease is no lease: etcd numbers them by member and time, Kubernetes lets it.
-const nobodysLease = clientv3.LeaseID(0x6b75626563746c) // "kubectl"
-
+// nothing asks for the alarms, which etcd puts to raft as it does what is written, and which changes neither data nor revision:
+// https://github.com/etcd-io/etcd/blob/v3.6.16/server/etcdserver/v3_server.go (Alarm).
 func nothing(ctx context.Context, c *clientv3.Client) error {
-	_, err := c.Revoke(ctx, nobodysLease)
+	_, err := c.AlarmList(ctx)
 	// Where leadership has just moved, some are lost: nobody misses them.
-	if err == nil || errors.Is(err, rpctypes.ErrLeaseNotFound) || errors.Is(err, rpctypes.ErrTimeoutDueToLeaderFail) || errors.Is(err, rpctypes.ErrLeaderChanged) || errors.Is(err, rpctypes.ErrTooManyRequests) {
+	if errors.Is(err, rpctypes.ErrTimeoutDueToLeaderFail) || errors.Is(err, rpctypes.ErrLeaderChanged) || errors.Is(err, rpctypes.ErrTooManyRequests) {
 		return nil
 	}
 	return err
