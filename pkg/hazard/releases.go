@@ -39,15 +39,12 @@ var releaseRows = []Hazard{
 
 // unchangedEtcd are the members with such a manifest whose release the first kubeadm on the way has too: one that has another rewrites all.
 func unchangedEtcd(f Facts) []Offender {
-	if f.KeepEtcd {
-		return nil
-	}
 	first := f.To
-	if from := controlPlane(f.Cluster); from.Minor < f.To.Minor {
+	if from := controlPlane(f.Cluster); from.Minor+1 < f.To.Minor {
 		first = newest(version.Version{Major: from.Major, Minor: from.Minor + 1})
 	}
 	p, err := knowledge.EtcdFor(first)
-	if err != nil {
+	if err != nil || f.KeepEtcd || f.Cluster.Kubeadm.EtcdImageTag != "" || first.Less(version.MustParse("v1.28.3")) {
 		return nil
 	}
 	return eachStaticPod(f, func(n cluster.Node, s cluster.StaticPod) []Offender {

@@ -99,7 +99,8 @@ func (a audit) cordons() map[string][]interval {
 		of := out[ev.ObjectRef.Name]
 		open := len(of) > 0 && of[len(of)-1].to.IsZero()
 		switch {
-		case string(to) == "true" && open && (ev.unsure || unsure[ev.ObjectRef.Name]): // asked again after a request of which nobody heard
+		case string(to) == "true" && open && (ev.unsure || unsure[ev.ObjectRef.Name]):
+			unsure[ev.ObjectRef.Name] = ev.unsure // asked again after a request of which nobody heard
 		case string(to) == "true":
 			of = append(of, interval{from: ev.At})
 			unsure[ev.ObjectRef.Name] = ev.unsure

@@ -25,6 +25,7 @@ func TestCordons(t *testing.T) {
 		"opened for somebody who was gone":  {[]patch{{"true", false}, {"null", true}}, 1, true},
 		"closed for somebody who was gone":  {[]patch{{"true", true}, {"null", false}}, 1, true},
 		"closed again, since nobody knew":   {[]patch{{"true", true}, {"true", false}, {"null", false}}, 1, true},
+		"closed again, and once more":       {[]patch{{"true", true}, {"true", false}, {"true", false}, {"null", false}}, 2, true},
 		"opened again, since nobody knew":   {[]patch{{"true", false}, {"null", true}, {"null", false}}, 1, true},
 		"closed again when it was known of": {[]patch{{"true", true}, {"null", false}, {"true", false}, {"null", false}}, 2, true},
 	} {

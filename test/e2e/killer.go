@@ -46,6 +46,8 @@ type victim struct {
 	armed string
 	timer *time.Timer
 	why   string
+	// last is the step that it has begun after the signal was sent.
+	last string
 }
 
 var stepLine = regexp.MustCompile(`^\S+ (\S+/\S+): (started|done|already done|failed)`)
@@ -63,8 +65,9 @@ func (v *victim) heard(line string) {
 	begins := started || m[2] == "already done"
 	switch {
 	case v.why != "":
-		// It was quicker than the signal: this is where it has died.
-		v.began[id] = v.began[id] || begins
+		if started { // it was quicker than the signal, and this is where it has died
+			v.last = id
+		}
 	case !started && id == v.armed:
 		v.timer.Stop() // too late: it dies inside another one
 		v.armed = ""
@@ -124,6 +127,9 @@ func (v *victim) stop() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.armed = ""
+	if v.last != "" {
+		v.began[v.last] = true
+	}
 	if v.timer != nil {
 		v.timer.Stop()
 	}

@@ -153,6 +153,10 @@ func ownLock(ctx context.Context, h *cluster.Host) error {
 	}
 	defer sd.Close()
 	unit, err := sd.UnitOf(ctx, h.PackageLock.PID)
+	if _, gone := os.Stat(fmt.Sprintf("/proc/%d", h.PackageLock.PID)); gone != nil {
+		h.PackageLock = nil
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -156,11 +156,11 @@ func pullAs(ctx context.Context, rt *cri.Client, image string, files []string, e
 	if err == nil {
 		return nil
 	}
-	found, cerr := credentials.For(image, files)
-	if cerr != nil {
-		return errors.Join(err, cerr)
-	}
+	found, problem := credentials.For(image, files)
 	for _, c := range found {
+		if ctx.Err() != nil {
+			break
+		}
 		again := rt.Pull(ctx, image, &runtime.AuthConfig{Username: c.Username, Password: c.Password, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken})
 		if again == nil {
 			fmt.Fprintf(env.Log, "pulled %s with the kubelet's credentials of %s\n", image, c.File)
@@ -168,5 +168,5 @@ func pullAs(ctx context.Context, rt *cri.Client, image string, files []string, e
 		}
 		err = fmt.Errorf("%w; with the kubelet's credentials of %s: %w", err, c.File, again)
 	}
-	return err
+	return errors.Join(err, problem)
 }

@@ -13,7 +13,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
 	etcdhost "github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/ask"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
 )
 
@@ -34,13 +36,10 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 		fmt.Fprintln(env.Log, "no etcd runs on this host")
 		return hostaction.LeaderMoved{}, nil
 	}
-	snapshot, err := e.keepVoters(ctx, env)
-	if err != nil {
-		return nil, err
-	}
+	moved := hostaction.LeaderMoved{}
 	for {
-		moved, err := e.giveAway(ctx, a, env)
-		if moved.Snapshot = snapshot; err == nil {
+		err := e.ready(ctx, a, env, &moved)
+		if err == nil {
 			return moved, e.awaitOthers(ctx, env)
 		}
 		if !passes(err) || ctx.Err() != nil {
@@ -56,6 +55,20 @@ func moveEtcdLeader(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (
 	}
 }
 
+// ready keeps members from being forgotten, and gives the leadership away.
+func (e *localEtcd) ready(ctx context.Context, a hostaction.MoveEtcdLeader, env Env, moved *hostaction.LeaderMoved) error {
+	snapshot, err := e.keepVoters(ctx, env)
+	if err != nil {
+		return err
+	}
+	moved.Snapshot = moved.Snapshot || snapshot
+	to, err := e.giveAway(ctx, a, env)
+	if to != "" {
+		moved.To = to
+	}
+	return err
+}
+
 func (e *localEtcd) keepVoters(ctx context.Context, env Env) (snapshot bool, err error) {
 	all, err := e.Cluster(ctx, []string{e.endpoint})
 	if err != nil {
@@ -68,12 +81,25 @@ func (e *localEtcd) keepVoters(ctx context.Context, env Env) (snapshot bool, err
 // https://github.com/etcd-io/etcd/blob/v3.6.6/server/etcdserver/errors/errors.go (ErrTimeoutLeaderTransfer)
 const tookTooLong = "leader transfer took too long"
 
-// awaitOtherMembers looks once more right before the member goes down with the kubelet that ran it: since leadership was given away the node was drained.
+// othersWait is how long a member is kept up for the others' sake once its node is drained.
+const othersWait = 2 * time.Minute
+
+// awaitOtherMembers looks once more right before the member goes down with the kubelet that runs it: since leadership was given away the node was drained.
+// Where the kubelet runs none, or it does not serve, there is nothing to wait for.
 func awaitOtherMembers(ctx context.Context, env Env) error {
 	e, err := connectEtcd(ctx)
-	if err != nil || e == nil {
-		return err
+	if err == nil && (e == nil || e.member.Run != cluster.EtcdAsPod) {
+		return nil
 	}
+	if err == nil {
+		err = e.Health(ctx, e.endpoint)
+	}
+	if err != nil {
+		fmt.Fprintln(env.Log, "the etcd member on this host does not serve, and is not waited for:", err)
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, othersWait, fmt.Errorf("not within %s", othersWait))
+	defer cancel()
 	return e.awaitOthers(ctx, env)
 }
 
@@ -84,12 +110,12 @@ func (e *localEtcd) awaitOthers(ctx context.Context, env Env) error {
 	defer tick.Stop()
 	said := ""
 	for {
-		members, err := e.members(ctx)
 		missing := ""
+		all, err := e.Cluster(ctx, []string{e.endpoint})
 		if err != nil {
 			missing = "members that can be asked: " + err.Error()
 		} else {
-			missing = indispensable(members)
+			missing = indispensable(all)
 		}
 		if missing == "" {
 			return nil
@@ -106,16 +132,16 @@ func (e *localEtcd) awaitOthers(ctx context.Context, env Env) error {
 	}
 }
 
-// indispensable names the other members that do not answer, if those that do are no majority of all; else nothing. Of two members that answer each may go
-// down, which nobody can help.
-func indispensable(members []hostaction.EtcdMember) string {
+// indispensable names the other members that do not answer, if those that do are no majority of all; else nothing. One that has raised an alarm votes all
+// the same. Of two members that answer each may go down, which nobody can help.
+func indispensable(all *ask.Cluster) string {
 	var silent []string
 	voters, others := 0, 0
-	for _, m := range members {
+	for _, m := range all.Members {
 		switch {
 		case m.Learner:
 			continue
-		case m.Local:
+		case m.RaftID == all.Asked:
 		case m.Error != "":
 			silent = append(silent, fmt.Sprintf("member %s (%s)", m.Name, m.Error))
 		default:
@@ -138,35 +164,34 @@ func passes(err error) bool {
 	return code == codes.Unavailable || code == codes.DeadlineExceeded || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), tookTooLong)
 }
 
-// giveAway gives the leadership away once, if the member on this host has it.
-func (e *localEtcd) giveAway(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (hostaction.LeaderMoved, error) {
-	var none hostaction.LeaderMoved
+// giveAway gives the leadership away once, if the member on this host has it, and names who has it now.
+func (e *localEtcd) giveAway(ctx context.Context, a hostaction.MoveEtcdLeader, env Env) (name string, err error) {
 	members, err := e.members(ctx)
 	if err != nil {
-		return none, err
+		return "", err
 	}
 	if len(members) < 2 || !leads(members) {
 		fmt.Fprintln(env.Log, "the member on this host does not lead, or is the only one")
-		return none, nil
+		return "", nil
 	}
 	to, err := successor(members, a.Prefer)
 	if err != nil {
-		return none, err
+		return "", err
 	}
 	id, err := strconv.ParseUint(to.ID, 16, 64)
 	if err != nil {
-		return none, fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
+		return "", fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
 	}
 	err = e.move(ctx, id)
 	if status.Code(err) == codes.Unimplemented || err != nil && before3(members) {
 		fmt.Fprintln(env.Log, "this release of etcd cannot move its leader, which came with 3.3: the others elect one when it is gone")
-		return none, nil
+		return "", nil
 	}
 	if err != nil {
-		return none, fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
+		return "", fmt.Errorf("move etcd leader to %s: %w", to.Name, err)
 	}
 	fmt.Fprintf(env.Log, "etcd's leader moved to %s\n", to.Name)
-	return hostaction.LeaderMoved{To: to.Name}, e.awaitLeader(ctx, to)
+	return to.Name, e.awaitLeader(ctx, to)
 }
 
 func (e *localEtcd) move(ctx context.Context, id uint64) error {

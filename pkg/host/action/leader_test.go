@@ -10,7 +10,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/hostaction"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/cluster"
+	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/ask"
 )
 
 // TestMovesThatMayPass: a new leader that is not ready yet is asked again, and what etcd refuses is not.
@@ -37,21 +38,26 @@ func TestMovesThatMayPass(t *testing.T) {
 
 // TestIndispensable: a member goes down only where the others are a majority without it.
 func TestIndispensable(t *testing.T) {
-	local, up, down, learner := hostaction.EtcdMember{Name: "me", Local: true}, hostaction.EtcdMember{Name: "a"}, hostaction.EtcdMember{Name: "b", Error: "etcdserver: no leader"}, hostaction.EtcdMember{Name: "l", Learner: true, Error: "slow"}
+	named := func(name, problem string, learner bool, alarms ...string) ask.Member {
+		return ask.Member{RaftID: uint64(len(name)) + uint64(name[0]), EtcdMember: cluster.EtcdMember{Name: name, Error: problem, Learner: learner, EtcdStatus: cluster.EtcdStatus{Alarms: alarms}}}
+	}
+	local, up, full := named("me", "", false), named("a", "", false), named("f", "", false, "NOSPACE")
+	down, learner := named("b", "etcdserver: no leader", false), named("l", "slow", true)
 	for _, c := range []struct {
-		members []hostaction.EtcdMember
+		members []ask.Member
 		want    string
 	}{
-		{[]hostaction.EtcdMember{local}, ""},
-		{[]hostaction.EtcdMember{local, up}, ""},
-		{[]hostaction.EtcdMember{local, up, up}, ""},
-		{[]hostaction.EtcdMember{local, up, up, learner}, ""},
-		{[]hostaction.EtcdMember{local, up, down}, "member b (etcdserver: no leader)"},
-		{[]hostaction.EtcdMember{local, down}, "member b (etcdserver: no leader)"},
-		{[]hostaction.EtcdMember{local, up, up, up, down}, ""},
-		{[]hostaction.EtcdMember{local, up, up, down, down}, "member b (etcdserver: no leader), member b (etcdserver: no leader)"},
+		{[]ask.Member{local}, ""},
+		{[]ask.Member{local, up}, ""},
+		{[]ask.Member{local, up, up}, ""},
+		{[]ask.Member{local, up, full}, ""},
+		{[]ask.Member{local, up, up, learner}, ""},
+		{[]ask.Member{local, up, down}, "member b (etcdserver: no leader)"},
+		{[]ask.Member{local, down}, "member b (etcdserver: no leader)"},
+		{[]ask.Member{local, up, up, up, down}, ""},
+		{[]ask.Member{local, up, up, down, down}, "member b (etcdserver: no leader), member b (etcdserver: no leader)"},
 	} {
-		if got := indispensable(c.members); got != c.want {
+		if got := indispensable(&ask.Cluster{Asked: local.RaftID, Members: c.members}); got != c.want {
 			t.Errorf("%v: %q, want %q", c.members, got, c.want)
 		}
 	}

@@ -33,37 +33,48 @@ type entry struct {
 	RegistryToken string `json:"registrytoken"`
 }
 
-// For gives the credentials for an image, the most specific first. A file that is not there has none.
+// For gives the credentials for an image, the most specific first. A file that is not there has none; one that is broken keeps nobody from the others.
 func For(image string, files []string) ([]Credential, error) {
 	var out []Credential
+	var problems []error
 	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
+		found, err := in(f, image)
+		out = append(out, found...)
 		if err != nil {
-			return nil, fmt.Errorf("read credentials for registries: %w", err)
-		}
-		var config struct {
-			Auths map[string]entry `json:"auths"`
-		}
-		if err := json.Unmarshal(text, &config); err != nil {
-			return nil, fmt.Errorf("read credentials for registries in %s: %w", f, err)
-		}
-		for key, e := range config.Auths {
-			if !matches(key, image) {
-				continue
-			}
-			c, err := e.credential()
-			if err != nil {
-				return nil, fmt.Errorf("read credentials for %s in %s: %w", key, f, err)
-			}
-			c.File, c.key = f, key
-			out = append(out, c)
+			problems = append(problems, fmt.Errorf("read credentials for registries in %s: %w", f, err))
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Credential) int { return strings.Compare(location(b.key), location(a.key)) })
-	return out, nil
+	return out, errors.Join(problems...)
+}
+
+func in(file, image string) (out []Credential, problem error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var config struct {
+		Auths map[string]entry `json:"auths"`
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		return nil, err
+	}
+	for key, e := range config.Auths {
+		if !matches(key, image) {
+			continue
+		}
+		c, err := e.credential()
+		if err != nil {
+			problem = errors.Join(problem, fmt.Errorf("%s: %w", key, err))
+			continue
+		}
+		c.File, c.key = file, key
+		out = append(out, c)
+	}
+	return out, problem
 }
 
 func (e entry) credential() (Credential, error) {

@@ -17,8 +17,8 @@ type raft struct {
 	} `json:"raft.status"`
 }
 
-// lose marks the members that the leader's raft does not know. The list of members does not tell: it is kept elsewhere. Where the leader cannot be asked,
-// which a member may be told to refuse, nobody is marked.
+// lose marks the members that the leader's raft does not know, and the leader where its raft counts others. The list of members does not tell: it is kept
+// elsewhere. Where the leader cannot be asked, nobody is marked.
 func (c *Client) lose(ctx context.Context, all *Cluster) {
 	i := slices.IndexFunc(all.Members, func(m Member) bool { return m.Leader && m.Endpoint != "" && knowledge.LosesVoters(m.Version) })
 	if i < 0 || len(all.Members) < 2 {
@@ -32,6 +32,11 @@ func (c *Client) lose(ctx context.Context, all *Cluster) {
 		if _, ok := said.Status.Progress[m.ID]; !ok && m.Name != "" { // one that was only just added may not be known yet
 			all.Members[n].Lost = true
 			all.Members[n].Error = fmt.Sprintf("%s leads, and its raft has forgotten that %s is a member (%s)", all.Members[i].Name, m.Name, knowledge.VotersSource)
+		}
+	}
+	for id := range said.Status.Progress {
+		if !slices.ContainsFunc(all.Members, func(m Member) bool { return m.ID == id }) {
+			all.Members[i].Error = fmt.Sprintf("it leads, and its raft counts %s, which is no member (%s)", id, knowledge.VotersSource)
 		}
 	}
 }
