@@ -61,6 +61,10 @@ var configRows = []Hazard{
 		Title:    "the cloud providers that were part of Kubernetes are off from 1.29 on and gone with 1.31: components that are told to use one do not start",
 		Evidence: "%s: --cloud-provider=%s", Fix: "change to the cloud's own controller manager and --cloud-provider=external first",
 		find: cloudProvider},
+	{ID: "kubelet-swap-unlimited", Since: "1.30", Stays: true, Severity: Mandatory, Source: source + "pull/122745",
+		Title:    "the kubelet of 1.30 does not take memorySwap.swapBehavior UnlimitedSwap: it does not start",
+		Evidence: "ConfigMap kube-system/%s has swapBehavior: %s", Fix: "set it to LimitedSwap, or to NoSwap, in the ConfigMap (kubectl -n kube-system edit configmap) and in /var/lib/kubelet/config.yaml of every node",
+		find: unlimitedSwap},
 	{ID: "storage-backend-etcd2", Since: "1.13", Severity: Mandatory, Source: source + "pull/69310",
 		Title:    "the API server of 1.13 does not know the v2 API of etcd, by which this one keeps its objects: it does not start",
 		Evidence: "%s: --storage-backend=%s", Fix: "take the objects to the v3 API first: kubectl upgrade etcd --to 3.2 --allow-downtime",
@@ -268,4 +272,17 @@ func unknownCoreDNS(f Facts) []Offender {
 		}
 	}
 	return nil
+}
+
+func unlimitedSwap(f Facts) []Offender {
+	c, ok := f.config("kubelet")
+	var k struct {
+		MemorySwap struct {
+			SwapBehavior string `json:"swapBehavior"`
+		} `json:"memorySwap"`
+	}
+	if !ok || yaml.Unmarshal([]byte(c.Text), &k) != nil || k.MemorySwap.SwapBehavior != "UnlimitedSwap" {
+		return nil
+	}
+	return []Offender{{c.ConfigMap, k.MemorySwap.SwapBehavior}}
 }

@@ -91,7 +91,7 @@ type Found struct {
 }
 
 // rows are all of them, those that are made of tables among them.
-var rows = slices.Concat(apiRows(), helmRows, crdRows, hookRows, flagRows(), gateRows(), choiceRows(), configRows, etcdConfigRows, etcdQuotaRows, releaseRows, skewRows, nameRows, volumeRows, disruptionRows, healthRows, hostRows, repositoryKeyRows)
+var rows = slices.Concat(apiRows(), helmRows, crdRows, hookRows, flagRows(), gateRows(), choiceRows(), configRows, etcdConfigRows, etcdQuotaRows, releaseRows, skewRows, nameRows, volumeRows, workloadRows, disruptionRows, healthRows, hostRows, repositoryKeyRows)
 
 // All are the rows.
 func All() []Hazard { return slices.Clone(rows) }

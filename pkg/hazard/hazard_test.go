@@ -270,6 +270,18 @@ func TestHazards(t *testing.T) {
 			s.Components = append(s.Components, cluster.Component{Node: "cp-1", Name: "kube-controller-manager", Flags: []cluster.Flag{{Name: "cluster-signing-key-file"}}})
 		}), nil},
 		{"kubeadm-1.30.0", "v1.29.6", "v1.30.0", []string{"v1.30.0"}, func(*Facts) {}, nil},
+		{"calico-token", "", "", []string{"web", "calico/node:v3.21.4"}, survey(func(s *cluster.Survey) { s.Workloads[1].Images = []string{"registry.example:5000/calico/node:v3.21.4"} }), nil},
+		{"provisioner-selflink", "", "", []string{"web", "nfs-client-provisioner"}, survey(func(s *cluster.Survey) {
+			s.Workloads[1].Images = []string{"quay.io/external_storage/nfs-client-provisioner:latest"}
+		}), nil},
+		{"sandbox-image-unpinned", "v1.28.15", "v1.29.15", []string{"w-1", "containerd://1.7.2"}, node(func(n *cluster.Node) { n.ContainerRuntime = "containerd://1.7.2" }), nil},
+		{"kubelet-swap-unlimited", "", "", []string{"kubelet-config", "UnlimitedSwap"}, survey(func(s *cluster.Survey) {
+			for i := range s.Configs {
+				if s.Configs[i].Key == "kubelet" {
+					s.Configs[i].Text += "memorySwap:\n  swapBehavior: UnlimitedSwap\n"
+				}
+			}
+		}), nil},
 		{"kubeadm-etcd-hash", "v1.28.1", "v1.28.5", []string{"cp-1", "v1.28.5", "3.5.9"}, func(in *Facts) {
 			in.Cluster.Nodes[0].Host.DefaultedEtcd, in.Cluster.Nodes[0].StaticPods[2].Image = true, "registry.k8s.io/etcd:3.5.9-0"
 		}, nil},

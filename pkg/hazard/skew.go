@@ -80,6 +80,12 @@ var skewRows = []Hazard{
 	{ID: "cri-v1alpha2", Since: "1.26", Severity: Mandatory, Source: source + "pull/110618",
 		Title: "the kubelet of 1.26 needs version 1 of the container runtime's API", Evidence: "node %q runs %s, which has it from 1.6 on", Fix: "upgrade containerd to 1.6.15 or newer first",
 		find: runtimes(func(name string, v version.Version) bool { return name == "containerd" && v.Major == 1 && v.Minor < 6 })},
+	{ID: "sandbox-image-unpinned", Since: "1.29", Severity: Advice, Source: source + "pull/118544",
+		Title:    "kubelets from 1.29 on leave it to the runtime to keep the image of the sandbox, which this one does not: where it was collected as garbage and no registry is reached, no pod starts",
+		Evidence: "node %q runs %s, which keeps it from 1.6.22 and 1.7.3 on", Fix: "upgrade containerd first, and have it pull its sandbox image by crictl pull",
+		find: runtimes(func(name string, v version.Version) bool {
+			return name == "containerd" && v.Major == 1 && (v.Minor < 6 || v.Minor == 6 && v.Patch < 22 || v.Minor == 7 && v.Patch < 3)
+		})},
 	{ID: "containerd-1-ends", Since: "1.36", Until: "1.38", Stays: true, Severity: Advice, Source: source + "pull/139121",
 		Title:    "kubelets from 1.38 on need a runtime that tells its cgroup driver, which containerd 1 does not (first announced for 1.36)",
 		Evidence: "node %q runs %s", Fix: "plan the change to containerd 2",
