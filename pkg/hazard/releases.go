@@ -30,7 +30,7 @@ var releaseRows = []Hazard{
 			}
 			return out
 		}},
-	{ID: "kubeadm-etcd-hash", Since: "1.28", Severity: Mandatory, Source: "https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/troubleshooting-kubeadm/#etcd-upgrade-fails-due-to-etcd-hash-not-changing",
+	{ID: "kubeadm-etcd-hash", Since: "1.28", Stays: true, Severity: Mandatory, Source: "https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/troubleshooting-kubeadm/#etcd-upgrade-fails-due-to-etcd-hash-not-changing",
 		Title:    "kubeadm 1.28.0 to 1.28.2 wrote etcd's manifest with what the API server fills in; a newer one that changes nothing else of it waits five minutes in vain, and goes back",
 		Evidence: "node %q: /etc/kubernetes/manifests/etcd.yaml sets dnsPolicy and schedulerName, and kubeadm %s has the same etcd %s",
 		Fix:      "have etcd left alone with --etcd keep, or take those fields out of the manifest, which restarts nothing",
