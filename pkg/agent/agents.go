@@ -136,6 +136,17 @@ func (a *Agents) awaitGone(ctx context.Context) error {
 		return fmt.Errorf("send the agent: namespace %q of an earlier run is still being removed after %s, nothing was changed: see what keeps it: kubectl get namespace %s -o yaml",
 			Namespace, goneIn, Namespace)
 	}
+	if err != nil {
+		return fmt.Errorf("send the agent: %w", cause(ctx, err))
+	}
+	return nil
+}
+
+// cause is why a wait was ended from outside, where it was.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	return err
 }
 
@@ -192,8 +203,11 @@ func (a *Agents) AwaitReady(ctx context.Context, nodes []string, timeout time.Du
 		}
 		return false, nil
 	})
-	if err == nil || !errors.Is(err, context.DeadlineExceeded) && !wait.Interrupted(err) || ctx.Err() != nil {
-		return reached, err
+	if err == nil {
+		return reached, nil
+	}
+	if !errors.Is(err, context.DeadlineExceeded) && !wait.Interrupted(err) || ctx.Err() != nil {
+		return reached, fmt.Errorf("wait for the agent on %d nodes: %w", len(nodes), cause(ctx, err))
 	}
 	if len(missing) == 0 {
 		return reached, fmt.Errorf("wait for the agent on %d nodes: the API server did not answer for %s: %w", len(nodes), timeout, last)
@@ -301,8 +315,10 @@ func (a *Agents) Remove(ctx context.Context) error {
 	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete namespace %q: %w", Namespace, err)
 	}
+	var last error
 	err = wait.PollUntilContextTimeout(ctx, poll, goneIn, true, func(ctx context.Context) (bool, error) {
 		_, err := a.client.CoreV1().Namespaces().Get(ctx, Namespace, metav1.GetOptions{})
+		last = err
 		a.waiting(fmt.Sprintf("namespace %q to be gone", Namespace))
 		if err != nil && !apierrors.IsNotFound(err) && !kube.IsRetryableLater(err) {
 			return false, err
@@ -310,7 +326,7 @@ func (a *Agents) Remove(ctx context.Context) error {
 		return apierrors.IsNotFound(err), nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for namespace %q to be gone: %w", Namespace, err)
+		return fmt.Errorf("wait for namespace %q to be gone: %w; see what keeps it: kubectl get namespace %s -o yaml", Namespace, errors.Join(cause(ctx, err), last), Namespace)
 	}
 	return nil
 }

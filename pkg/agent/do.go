@@ -121,16 +121,16 @@ func (a *Agents) do(ctx context.Context, node, id string, action hostaction.Acti
 			}
 			return nil
 		case isFatal(err), isRefusal(err) && time.Since(s.heard) > refusalPatience:
-			return fmt.Errorf("%s on node %q: %w", req.Kind, node, err)
+			return fmt.Errorf("run %s on node %q: %w", req.Kind, node, err)
 		}
 		s.say(fmt.Sprintf("agent on node %q: %s", node, kube.Brief(err)))
 		select {
 		case <-ctx.Done():
 			cause := context.Cause(ctx)
 			if errors.Is(err, cause) {
-				return fmt.Errorf("%s on node %q: %w", req.Kind, node, cause)
+				return fmt.Errorf("run %s on node %q: %w", req.Kind, node, cause)
 			}
-			return fmt.Errorf("%s on node %q: %w (last: %w)", req.Kind, node, cause, err)
+			return fmt.Errorf("run %s on node %q: %w (last: %w)", req.Kind, node, cause, err)
 		case <-time.After(poll):
 		}
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -137,6 +138,10 @@ func (a *abort) tell(ctx context.Context, client *kube.Client, p *upgrade.Prepar
 	} else {
 		a.report.State = report.NewState(c)
 		report.WriteState(w, a.report.State)
+	}
+	if errors.Is(err, upgrade.ErrLockLost) {
+		a.report.Next = a.another()
+		return
 	}
 	if err != nil {
 		a.report.Next = a.command()

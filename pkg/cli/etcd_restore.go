@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -121,6 +122,10 @@ func (e *etcd) runRestore(ctx context.Context, client *kube.Client, v ui.View, u
 			return
 		}
 		e.report.Next = e.command()
+		if errors.Is(outcome.Err, upgrade.ErrLockLost) {
+			e.report.Next = e.another()
+			return
+		}
 		if !outcome.Changed {
 			fmt.Fprintln(e.in.ErrOut, "\nNothing was changed.")
 		} else {

@@ -237,11 +237,17 @@ func (r *runner) explain(ctx context.Context, client *kube.Client, o engine.Outc
 		fmt.Fprintf(w, "\n%s says of this: %s\n  fix: %s\n  see: %s\n", row.ID, row.Cause, row.Fix, row.Source)
 	}
 	if errors.Is(o.Err, upgrade.ErrLockLost) {
-		r.report.Next = "kubectl upgrade status"
-		fmt.Fprintf(w, "\nanother run may be at work on this cluster: look first: %s\n", r.report.Next)
+		r.report.Next = r.another()
 		return
 	}
 	fmt.Fprintf(w, "\nto go on:   %s\nto give up: kubectl upgrade abort (see docs/undo.md)\n", r.report.Next)
+}
+
+// another says what to do first where the lock was lost, and gives the command.
+func (r *runner) another() string {
+	const next = "kubectl upgrade status"
+	fmt.Fprintf(r.in.ErrOut, "\nanother run may be at work on this cluster: look first: %s\n", next)
+	return next
 }
 
 // known is what is known of the lines that failed steps ended with, each once.

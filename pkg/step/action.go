@@ -107,7 +107,7 @@ func (d Deps) New(s plan.Step) (Action, error) {
 	if a, err := d.etcd(s); a != nil || err != nil {
 		return a, err
 	}
-	return nil, fmt.Errorf("step %s: kind %q is not known to this release", s.ID, s.Kind)
+	return nil, fmt.Errorf("kind %q is not known to this release", s.Kind)
 }
 
 func bind[P any](d Deps, s plan.Step, make func(base, P) Action) (Action, error) {

@@ -48,10 +48,11 @@ func (a drain) Do(ctx context.Context, r Reporter) error {
 	if done, err := a.Done(ctx); err != nil || done {
 		return err
 	}
-	if _, err := nodes.Cordon(ctx, a.Client, a.step.Node); err != nil {
+	ours, err := nodes.Cordon(ctx, a.Client, a.step.Node)
+	if err != nil {
 		return err
 	}
-	err := nodes.Drain(ctx, a.Client, a.step.Node, nodes.DrainOptions{
+	err = nodes.Drain(ctx, a.Client, a.step.Node, nodes.DrainOptions{
 		DeleteEmptyDir:     a.params.DeleteEmptyDir,
 		Force:              a.params.Force,
 		DisableEviction:    a.params.DisableEviction,
@@ -66,7 +67,10 @@ func (a drain) Do(ctx context.Context, r Reporter) error {
 	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if undo := nodes.Uncordon(back, a.Client, a.step.Node); undo != nil {
-		return fmt.Errorf("%w (the node is still cordoned: %w)", err, undo)
+		return fmt.Errorf("%w (the node is still cordoned: %w: kubectl uncordon %s)", err, undo, a.step.Node)
+	}
+	if !ours {
+		return fmt.Errorf("%w (the node stays cordoned, as it was before)", err)
 	}
 	return fmt.Errorf("%w (the node is uncordoned again)", err)
 }

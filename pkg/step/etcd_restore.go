@@ -177,9 +177,10 @@ func (a etcdReturn) forgotten(ctx context.Context, r Reporter) error {
 	defer stop()
 	tick := time.NewTicker(returnLook)
 	defer tick.Stop()
+	var last error
 	for {
 		gone, err := a.Memory.Forgotten(ctx)
-		switch {
+		switch last = err; {
 		case err != nil:
 			r.Waiting("the API server to serve what is restored: " + err.Error())
 		case gone:
@@ -190,7 +191,7 @@ func (a etcdReturn) forgotten(ctx context.Context, r Reporter) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for the API server to serve what is restored: %w", context.Cause(ctx))
+			return fmt.Errorf("wait for the API server to serve what is restored: %w; on node %q see: journalctl -u kubelet, crictl ps -a", errors.Join(context.Cause(ctx), last), a.step.Node)
 		case err := <-failed:
 			return errors.Join(err, a.recall(ctx))
 		case <-tick.C:

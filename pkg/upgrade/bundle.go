@@ -99,7 +99,7 @@ func (u *Upgrade) openCarried(ctx context.Context, p *Prepared, s *Source) (*bun
 	}
 	text, err := u.agents.CarriedManifest(ctx, p.Cluster.Nodes[0].Name)
 	if err != nil {
-		return nil, fmt.Errorf("%s carries no bundle: %w", s.Location, err)
+		return nil, fmt.Errorf("read the bundle of %s: %w", s.Location, err)
 	}
 	m, err := bundle.Decode(text)
 	if err != nil {

@@ -44,7 +44,7 @@ func (u *Upgrade) Run(ctx context.Context, p *Prepared, sink event.Sink, stop <-
 	state, why := left(out, goesOn)
 	journal.Finish(state, why)
 	if err := writer.Finish(ctx, state, why); err != nil {
-		u.warn("the record of this run in the cluster is not up to date: %v", err)
+		u.warn("the record of this run in the cluster is not up to date: %v; the same command again brings it up to date", err)
 	}
 	return out, nil
 }
@@ -196,7 +196,7 @@ func (u *Upgrade) Close(ctx context.Context) []error {
 }
 
 func (u *Upgrade) removeAgents(ctx context.Context) []error {
-	if err := u.lock.Check(ctx); errors.Is(err, ErrLockLost) {
+	if err := u.mayGoOn(ctx); errors.Is(err, ErrLockLost) {
 		return []error{fmt.Errorf("leave the agent where it is: %w", err)}
 	}
 	var errs []error

@@ -23,7 +23,7 @@ func (r *replacement) goBack(ctx context.Context, cause error) error {
 		}
 		r.rec.Phase, r.rec.Reason = back, reason.Error()
 		if err := r.keep.write(r.rec); err != nil {
-			return fmt.Errorf("%w\nit is not put back: %w", reason, err)
+			return fmt.Errorf("%w\nit is not put back: %w\nwhat was there before is kept in %s; the same again goes on", reason, err, r.keep)
 		}
 	}
 	// What was asked for before says what is undone; who asks now may want something else.
@@ -35,7 +35,7 @@ func (r *replacement) goBack(ctx context.Context, cause error) error {
 		return fmt.Errorf("%w\nit could not be put back: %w\nwhat was there before is kept in %s; the same again goes on with putting it back", reason, err, r.keep)
 	}
 	if err := r.keep.clear(); err != nil {
-		return fmt.Errorf("%w\n%w", reason, err)
+		return fmt.Errorf("%w\nthe member runs as %s again, as before%s; but what was kept of it is still in %s: %w", reason, r.a.From.Bare(), lost, r.keep, err)
 	}
 	r.h.say("etcd member %s serves as %s again", r.a.Name, r.a.From.Bare())
 	return fmt.Errorf("%w\nthe member runs as %s again, as before, and is healthy%s", reason, r.a.From.Bare(), lost)

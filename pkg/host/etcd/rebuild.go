@@ -187,8 +187,10 @@ func (r *rebuild) replace(ctx context.Context) error {
 		return nil
 	case r.a.Convert != nil:
 		return r.back(always, started)
+	case err != nil && started == nil:
+		err = fmt.Errorf("rebuild etcd member %s: %w\nit was started again on what is in %s", m.Name, err, r.a.Restore.DataDir)
 	case err != nil:
-		err = fmt.Errorf("rebuild etcd member %s: %w\nits data are as they were, and it runs by them", m.Name, err)
+		err = fmt.Errorf("rebuild etcd member %s: %w\nit does not run; the same command goes on", m.Name, err)
 	}
 	return errors.Join(err, started, r.server(always))
 }

@@ -28,7 +28,7 @@ func (h Host) Snapshot(ctx context.Context, a hostaction.EtcdSnapshot) (hostacti
 	if _, err := os.Stat(a.Path); err == nil {
 		s, err := h.verified(ctx, a.Path)
 		if err != nil {
-			return s, fmt.Errorf("there is a snapshot already, and it is none to rely on (remove it, or choose another path): %w", err)
+			return s, fmt.Errorf("check snapshot %s, which is there already: %w; where it is not to be relied on, remove it, or choose another place with --backup-dir", a.Path, err)
 		}
 		h.say("%s is there, and in order", a.Path)
 		s.Took = time.Since(began)

@@ -63,9 +63,12 @@ func (c *Client) Cluster(ctx context.Context, endpoints []string) (*Cluster, err
 		c.lose(ctx, out)
 		// Without the v3 API there are no alarms, and nobody answers who is asked for them.
 		if asked := known[e].Version; asked.Major == 0 || asked.Major >= 3 {
-			if alarms, err := c.alarms(ctx, e); err == nil {
-				for i, m := range out.Members {
-					out.Members[i].Alarms = alarms[m.RaftID]
+			alarms, err := c.alarms(ctx, e)
+			for i, m := range out.Members {
+				out.Members[i].Alarms = alarms[m.RaftID]
+				// Who cannot say whether there is one may be full.
+				if err != nil && out.Members[i].Endpoint == e && m.Error == "" && !m.Auth {
+					out.Members[i].Error = err.Error()
 				}
 			}
 		}
