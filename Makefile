@@ -103,7 +103,7 @@ test-etcd: ## Try etcd-migrate and the agent on real etcd servers, from 2.3 to 3
 	ETCD_BIN_DIR=$$(go run ./hack/etcd) ETCD_KNOWN_BAD_DIR=$$(go run ./hack/etcd --source hack/etcd/known-bad) KUBE_APISERVER_1_12=$$($(LAB) build --kubernetes v1.12.0 --command cmd/kube-apiserver) go test -tags realetcd -timeout 30m -parallel 6 ./test/etcd ./test/etcdhost
 
 .PHONY: test-etcd-full
-test-etcd-full: ## The same with 200,000 keys and 200 kills of the migration, at instants that are new each time
+test-etcd-full: ## Try etcd-migrate alone, with 200,000 keys and 200 kills at instants that are new each time
 	ETCD_BIN_DIR=$$(go run ./hack/etcd) KUBE_APISERVER_1_12=$$($(LAB) build --kubernetes v1.12.0 --command cmd/kube-apiserver) go test -tags realetcd -timeout 90m -parallel 6 -v ./test/etcd -keys 200000 -kills 200 -seed "$$(date +%s)"
 
 .PHONY: bench-etcd

@@ -116,6 +116,7 @@ func (c *checker) do(ctx context.Context) error {
 		if p.Cluster != nil {
 			c.report.From = p.Cluster.Kubeadm.KubernetesVersion
 		}
+		c.streamPlan()
 		if c.output == "" {
 			v.Pause(func() { c.show(p) })
 		}
@@ -123,9 +124,10 @@ func (c *checker) do(ctx context.Context) error {
 	})
 }
 
-// show writes what was found as data: it is what was asked for.
+// show writes what was found, as data unless that is for a machine: it is what was asked for.
 func (c *checker) show(p *upgrade.Prepared) {
-	report.Findings(c.in.Out, p.Findings)
+	w := c.text()
+	report.Findings(w, p.Findings)
 	blocking := 0
 	for _, f := range p.Findings {
 		if f.Severity == preflight.Error {
@@ -133,8 +135,8 @@ func (c *checker) show(p *upgrade.Prepared) {
 		}
 	}
 	if len(p.Findings) == 0 {
-		fmt.Fprintf(c.in.Out, "Nothing was found that stands in the way of %s.\n", p.To)
+		fmt.Fprintf(w, "Nothing was found that stands in the way of %s.\n", p.To)
 		return
 	}
-	fmt.Fprintf(c.in.Out, "\n%d in the way of %s, %d to know of.\n", blocking, p.To, len(p.Findings)-blocking)
+	fmt.Fprintf(w, "\n%d in the way of %s, %d to know of.\n", blocking, p.To, len(p.Findings)-blocking)
 }

@@ -129,7 +129,7 @@ func (r *runner) streamPlan() {
 		return
 	}
 	if len(r.report.Findings) > 0 {
-		r.stream.Document(time.Now(), "findings", r.report.Findings)
+		r.stream.Document(time.Now(), "findings", report.Explained(r.report.Findings))
 	}
 	if r.report.Plan != nil {
 		r.stream.Document(time.Now(), "plan", r.report.Plan)

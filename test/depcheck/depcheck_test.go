@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"pkg/bundle/...", "pkg/snapfile"},
 	{"pkg/kube", "pkg/record", "pkg/host/...", "pkg/migrate/..."},
 	{"pkg/agent", "pkg/node", "pkg/probe"},
-	{"pkg/observe", "pkg/etcd"},
+	{"pkg/observe"},
 	{"pkg/step"},
 	{"pkg/engine"},
 	{"pkg/ui", "pkg/report", "pkg/upgrade"},
