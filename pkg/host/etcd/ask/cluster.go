@@ -64,6 +64,9 @@ func (c *Client) Cluster(ctx context.Context, endpoints []string) (*Cluster, err
 		// Without the v3 API there are no alarms, and nobody answers who is asked for them.
 		if asked := known[e].Version; asked.Major == 0 || asked.Major >= 3 {
 			alarms, err := c.alarms(ctx, e)
+			if errors.Is(err, rpctypes.ErrNotCapable) { // the cluster agrees on less than 3.0 still
+				err = nil
+			}
 			for i, m := range out.Members {
 				out.Members[i].Alarms = alarms[m.RaftID]
 				// Who cannot say whether there is one may be full.
