@@ -6,10 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +25,13 @@ import (
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/host/etcd/local"
 	"github.com/kubectl-upgrade/kubectl-upgrade/pkg/preflight"
 )
+
+// leads tells whether the member answers, and is the one of an ID.
+func (m *member) leads(ctx context.Context, t *testing.T, id uint64) bool {
+	t.Helper()
+	a, err := m.asks(t).Status(ctx, m.client)
+	return err == nil && id != 0 && a.ID == id && a.Leader == id
+}
 
 // down kills members, by their place.
 func down(which ...int) func(*testing.T, []*member, *preflight.EtcdInput) {
@@ -38,15 +47,16 @@ func down(which ...int) func(*testing.T, []*member, *preflight.EtcdInput) {
 				return err
 			})
 		}
-		if 2*len(which) > len(all) { // the others notice after an election's time-out
-			eventually(t, "lose the leader", func(ctx context.Context) error {
-				a, err := all[0].asks(t).Status(ctx, all[0].client)
-				if err == nil && a.Leader != 0 {
-					return errors.New("it knows a leader")
-				}
-				return nil
-			})
-		}
+		// The others notice after an election's time-out, and elect another one where they are a majority.
+		majority := 2*len(which) < len(all)
+		eventually(t, "have a leader, or none", func(ctx context.Context) error {
+			a, err := all[0].asks(t).Status(ctx, all[0].client)
+			led := err == nil && slices.ContainsFunc(all, func(m *member) bool { return m.leads(ctx, t, a.Leader) })
+			if led != majority {
+				return fmt.Errorf("there is one: %t (%v)", led, err)
+			}
+			return nil
+		})
 	}
 }
 

@@ -63,7 +63,7 @@ func TestSnapshot(t *testing.T) {
 			if s, err := h.Verify(t.Context(), hostaction.EtcdVerify{Path: ask.Path}); err == nil || s.Verified || !strings.Contains(err.Error(), "sum") {
 				t.Errorf("a broken one passes: %v", err)
 			}
-			if _, err := h.Snapshot(t.Context(), ask); err == nil || !strings.Contains(err.Error(), "there is a snapshot already") {
+			if _, err := h.Snapshot(t.Context(), ask); err == nil || !strings.Contains(err.Error(), "which is there already") {
 				t.Errorf("a broken one counts as taken: %v", err)
 			}
 			if left, err := filepath.Glob(filepath.Join(m.dir, "backup", ".verify-*")); err != nil || len(left) > 0 {
