@@ -15,7 +15,7 @@ import (
 )
 
 // Files are where a kubelet looks that runs as a service, with nothing else set.
-var Files = []string{"/var/lib/kubelet/config.json", "/root/.docker/config.json", "/.docker/config.json"}
+var Files = []string{"/var/lib/kubelet/config.json", "/.docker/config.json"}
 
 // Credential is what is shown to a registry, and where it comes from.
 type Credential struct {
