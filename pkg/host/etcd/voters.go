@@ -72,7 +72,7 @@ func KeepVoters(ctx context.Context, log io.Writer, m *local.Member, c *ask.Clie
 			fmt.Fprintln(log, "etcd's newest snapshot of raft has all members, and no other")
 			return true, nil
 		case now.path != first.path:
-			return false, fmt.Errorf("have etcd take a snapshot of raft: the one that it has taken, %s, %s too: this member's raft knows no better, and it has to be taken out and added anew", now.path, wrong)
+			return false, fmt.Errorf("have etcd take a snapshot of raft: the one that it has taken, %s, %s too: the raft of member %s, which still runs, knows no better; take it out with etcdctl member remove %s, and add it anew with an empty data directory", now.path, wrong, self.Name, self.ID)
 		case n >= 2*entriesToSnapshot:
 			return false, fmt.Errorf("have etcd take a snapshot of raft: it took none in %s after %d entries; see --snapshot-count of its member", dir, n)
 		case n%5000 == 0:
